@@ -1,0 +1,113 @@
+"""Amounts and their units: exact, aware of the analyte, never guessed.
+
+A laboratory writes platelets as 26 10*3/uL, 26 10*9/L, 26000 /uL or 26 K/uL. Which of
+these a unit may mean depends on the analyte ("G/L" is a count of platelets and a mass of
+haemoglobin), so conversion is asked of an `Analyte`, whose table comes from `mappings/`.
+All arithmetic is decimal: in binary floats 1.8 <= 1.5 * 1.2 is false.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
+
+_ANNOTATION = re.compile(r"\{[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """canonical = value * multiply_by / divide_by; both exact, so 25.65 umol/L is 1.5 mg/dL.
+
+    `only_for` holds codes ("system|code") to which the unit is limited (haemoglobin in
+    mmol/L), empty for all. `at_most` bounds the values that can be meant (a fraction <= 1).
+    """
+
+    multiply_by: Decimal
+    divide_by: Decimal = Decimal(1)
+    at_most: Decimal | None = None
+    only_for: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Analyte:
+    """A quantity a laboratory or a radiologist reports, and the units it can have.
+
+    `units` maps a unit (UCUM code, annotations in braces removed) to its conversion;
+    `words` does the same for free-text unit strings, compared without case and spaces.
+    `plausible` are the values, in `unit`, outside which a result is taken for an error.
+    """
+
+    name: str
+    title: str
+    unit: str
+    units: Mapping[str, Conversion]
+    words: Mapping[str, Conversion] = field(default_factory=dict)
+    plausible: tuple[Decimal, Decimal] | None = None
+
+    def conversion(self, unit: str, code: str | None = None) -> Conversion | None:
+        """The conversion of a unit to `self.unit`, None where this analyte cannot have it.
+
+        `code` is the test's "system|code", for units that only some tests can have.
+        """
+        bare = _ANNOTATION.sub("", unit).strip()
+        found = self.units.get(bare) or self.units.get(unit.strip()) or self.words.get(fold_unit(unit))
+        if found is None or (found.only_for and code not in found.only_for):
+            return None
+        return found
+
+
+def fold_unit(text: str) -> str:
+    """A free-text unit as compared: lower case, no spaces, one kind of micro sign and of power."""
+    folded = "".join(text.split()).lower()
+    return folded.replace("\u00b5", "u").replace("\u03bc", "u").replace("**", "^")
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a recorded amount cannot be used, in words for the data-quality list."""
+
+    problem: str
+
+
+def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None = None) -> Decimal | Unusable:
+    """The value in the analyte's own unit, or why it cannot be had. Nothing is rounded.
+
+    A missing unit, a unit the analyte cannot have, and a value outside the plausible range
+    are `Unusable`.
+    """
+    if not unit or not unit.strip():
+        return Unusable(f"no unit is recorded for {analyte.title}")
+    conversion = analyte.conversion(unit, code)
+    if conversion is None:
+        return Unusable(f"unit '{unit[:40]}' is not one {analyte.title} can have")
+    if conversion.at_most is not None and value > conversion.at_most:
+        return Unusable(f"{value} is too large for unit '{unit[:40]}' of {analyte.title}")
+    return _plausible(analyte, _scaled(conversion, value))
+
+
+def _scaled(conversion: Conversion, value: Decimal) -> Decimal | Unusable:
+    with localcontext() as context:
+        context.prec = 50
+        try:
+            return value * conversion.multiply_by / conversion.divide_by
+        except (InvalidOperation, Overflow, DivisionByZero):
+            return Unusable("the value is not a number that can be converted")
+
+
+def _plausible(analyte: Analyte, value: Decimal | Unusable) -> Decimal | Unusable:
+    if isinstance(value, Unusable):
+        return value
+    if not value.is_finite():
+        return Unusable(f"the value recorded for {analyte.title} is not a finite number")
+    if analyte.plausible and not analyte.plausible[0] <= value <= analyte.plausible[1]:
+        return Unusable(f"{plain(value)} {analyte.unit} is not plausible for {analyte.title}")
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """A number for people: no exponent, thousands separated, no trailing zeros, at most 4 decimals."""
+    rounded = value if value == value.to_integral_value() else round(value, 4)
+    text = f"{rounded:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

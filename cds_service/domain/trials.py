@@ -1,0 +1,148 @@
+"""A trial, and the assessment of a patient against it.
+
+`assess` is the one pure call in which hook, command line and nightly run end: the same
+facts, trial and day always give the same assessment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from cds_service.domain.case import Case
+from cds_service.domain.criteria import Criterion, DiseaseRules, Outcome
+from cds_service.domain.dates import AsOf, days_after
+from cds_service.domain.facts import DataQuality, PatientFacts
+from cds_service.domain.imaging import choose_pair
+from cds_service.domain.judging import judge
+from cds_service.domain.verdicts import Assessment, Finding, Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial as its file states it: where it is registered, who runs it, what it asks.
+
+    `types` are the tumour types it takes (groups of "cancer-type"). `digest` identifies the
+    mappings it was read with.
+    """
+
+    id: str
+    version: str
+    title: str
+    short_title: str
+    registry_id: str
+    registry_url: str
+    criteria: tuple[Criterion, ...]
+    rules: DiseaseRules = field(default_factory=DiseaseRules)
+    types: frozenset[str] = frozenset()
+    open: bool = True
+    digest: str = ""
+
+
+def assess(trial: Trial, facts: PatientFacts, as_of: date, engine_version: str = "") -> Assessment:
+    """The assessment of one patient on one day.
+
+    Pure: reads nothing but its arguments. A rule that meets a record it cannot judge says
+    `unknown`; it does not raise. `next_change` is the first later day on which a verdict
+    differs though no record changes; `closes` the last day before a pass ends.
+    """
+    record = _Record(trial, facts)
+    today = record.on(as_of)
+    judged = [_judge_in_time(criterion, record, as_of) for criterion in trial.criteria]
+    verdicts = tuple(verdict for verdict, _, _ in judged)
+    notes = today.facts.data_quality + tuple(note for _, _, found in judged for note in found)
+    choice = choose_pair(today.scans, trial.rules.staging, AsOf(as_of))
+    return Assessment(
+        trial=trial.id,
+        trial_version=trial.version,
+        patient=facts.person.reference,
+        as_of=as_of,
+        status=status_of(verdicts),
+        verdicts=verdicts,
+        lesions=today.lesions.summary,
+        baseline=choice.baseline_set,
+        pre_baseline=choice.pre_baseline_set,
+        therapy=today.therapy.summary,
+        closes=min((v.valid_until for v in verdicts if v.valid_until is not None), default=None),
+        next_change=min((turn for _, turn, _ in judged if turn is not None), default=None),
+        data_quality=tuple(dict.fromkeys(notes + _counts(today.facts))),
+        mappings_digest=trial.digest,
+        engine_version=engine_version,
+    )
+
+
+def status_of(verdicts: tuple[Verdict, ...]) -> Status:
+    """Any fail makes the patient ineligible, else any unknown only possible, else a candidate."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if Outcome.FAIL in outcomes:
+        return Status.INELIGIBLE
+    return Status.POSSIBLE if Outcome.UNKNOWN in outcomes else Status.CANDIDATE
+
+
+class _Record:
+    """A patient's facts as the days go by: one case for all days between two appearances."""
+
+    def __init__(self, trial: Trial, facts: PatientFacts) -> None:
+        self._trial = trial
+        self._facts = facts
+        self._cases: list[tuple[date, date | None, Case]] = []
+
+    def on(self, day: date) -> Case:
+        """The case on a day."""
+        return self._find(day)[2]
+
+    def next_appearance(self, day: date) -> date | None:
+        """The next day on which a fact begins to exist (or an ended condition to have ended)."""
+        return self._find(day)[1]
+
+    def _find(self, day: date) -> tuple[date, date | None, Case]:
+        for first, until, case in self._cases:
+            if first <= day and (until is None or day < until):
+                return first, until, case
+        clock = AsOf(day)
+        case = Case(self._facts.known_on(clock), self._trial.rules, self._trial.types)
+        self._cases.append((day, clock.turns_on, case))
+        return self._cases[-1]
+
+
+def _judge_in_time(
+    criterion: Criterion, record: _Record, as_of: date
+) -> tuple[Verdict, date | None, tuple[DataQuality, ...]]:
+    finding, turn = _judge_on(criterion, record, as_of)
+    while turn is not None:
+        later, next_turn = _judge_on(criterion, record, turn)
+        if later.outcome is not finding.outcome:
+            break
+        turn = next_turn
+    valid_until = days_after(turn, -1) if turn and finding.outcome is Outcome.PASS else None
+    return _verdict(criterion, finding, valid_until), turn, finding.notes
+
+
+def _judge_on(criterion: Criterion, record: _Record, day: date) -> tuple[Finding, date | None]:
+    clock = AsOf(day)
+    finding = judge(criterion.rule, record.on(day), clock)
+    turns = [turn for turn in (clock.turns_on, record.next_appearance(day)) if turn is not None]
+    return finding, min(turns, default=None)
+
+
+def _verdict(criterion: Criterion, finding: Finding, valid_until: date | None) -> Verdict:
+    return Verdict(
+        id=criterion.id,
+        kind=criterion.kind,
+        outcome=finding.outcome,
+        basis=finding.basis,
+        reason=finding.reason,
+        evidence=finding.evidence,
+        missing=finding.missing,
+        valid_until=valid_until,
+    )
+
+
+def _counts(facts: PatientFacts) -> tuple[DataQuality, ...]:
+    reference = facts.person.reference
+    notes = []
+    if facts.dropped:
+        notes.append(DataQuality(reference, f"{facts.dropped} resources about somebody else were left out"))
+    if facts.hidden:
+        notes.append(DataQuality(reference, f"{facts.hidden} facts dated after the day of assessment were left out"))
+    return tuple(notes)

@@ -1,0 +1,60 @@
+"""Everything this package raises on purpose.
+
+    CdsServiceError                 the message says what, where and what to do
+    ├── UsageError                  the call itself is wrong (trial unknown, no such date)       exit 2
+    ├── SourceError                 the input cannot be read at all                              exit 3
+    │   ├── NotFhir                 it is not JSON, or not FHIR                                  HTTP 400
+    │   ├── TooLarge                over a limit                                                 HTTP 413
+    │   └── NoPatient               no Patient, or not the one asked for                         HTTP 412
+    ├── RemoteError                 a FHIR server refused or could not be reached                exit 4
+    ├── MappingError                mapping files with mistakes; holds all of them               exit 3
+    └── ConfigurationError          a setting is missing, contradictory or unsafe                exit 2
+
+`web/errors.py` maps them to HTTP statuses, `cli.py` to exit codes. No message carries
+patient data: references and line numbers, never names, values or the text of a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class CdsServiceError(Exception):
+    """The root: shown to the user as one line, without a traceback."""
+
+
+class UsageError(CdsServiceError):
+    """The call is wrong: an unknown trial, a date that is none, an impossible combination."""
+
+
+class SourceError(CdsServiceError):
+    """The input could not be read at all."""
+
+
+class NotFhir(SourceError):
+    """Not JSON, truncated JSON, or JSON that is not FHIR R4."""
+
+
+class TooLarge(SourceError):
+    """Larger than a limit that a setting names."""
+
+
+class NoPatient(SourceError):
+    """No Patient in the input, not the one asked for, or two where one is asked."""
+
+
+class RemoteError(CdsServiceError):
+    """A remote server could not be reached, refused, or answered what is not FHIR."""
+
+
+class MappingError(CdsServiceError):
+    """Mapping files with mistakes: `mistakes` holds each with file and line."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        count = len(self.mistakes)
+        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the mappings:\n" + "\n".join(self.mistakes))
+
+
+class ConfigurationError(CdsServiceError):
+    """A setting is missing, contradictory or unsafe; the message names it."""
