@@ -1,0 +1,1 @@
+"""Reads `mappings/` into domain values."""

@@ -1,0 +1,1 @@
+"""The medicine: values in, values out; imports the standard library and nothing else."""

@@ -1,0 +1,1 @@
+"""Talks FHIR, returns facts."""

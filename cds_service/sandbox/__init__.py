@@ -1,0 +1,1 @@
+"""The pretend EHR: a FHIR server, pages and synthetic patients on loopback."""

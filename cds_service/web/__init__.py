@@ -1,0 +1,1 @@
+"""HTTP: the hooks, health, errors."""

@@ -1,0 +1,13 @@
+"""Pregnancy, breastfeeding and childbearing potential."""
+
+from __future__ import annotations
+
+from cds_service.domain.case import Case
+from cds_service.domain.criteria import NotPregnant
+from cds_service.domain.dates import AsOf
+from cds_service.domain.verdicts import Finding
+
+
+def judge_not_pregnant(rule: NotPregnant, case: Case, as_of: AsOf) -> Finding:
+    """Not built yet."""
+    raise RuntimeError("not built yet")
