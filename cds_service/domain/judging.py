@@ -1,6 +1,6 @@
 """`judge`: one criterion's rule on one patient's case, as of a day.
 
-One module per part of the medicine; this one only says which rule goes where. A new kind
+One module of `rules/` per part of the medicine; this one only says which rule goes where. A new kind
 of rule that is not given a case here does not type-check.
 """
 
@@ -11,7 +11,7 @@ from typing import assert_never
 from cds_service.domain import criteria as kinds
 from cds_service.domain.case import Case
 from cds_service.domain.dates import AsOf
-from cds_service.domain.judging import (
+from cds_service.domain.rules import (
     childbearing,
     conditions,
     disease,
