@@ -11,9 +11,10 @@ from functools import cached_property
 
 from cds_service.domain.cancers import CancerPicture, read_cancer
 from cds_service.domain.criteria import DiseaseRules
-from cds_service.domain.facts import PatientFacts
+from cds_service.domain.facts import LabResult, PatientFacts
 from cds_service.domain.imaging import ScanHistory, read_scans
 from cds_service.domain.lesions import LesionFindings, read_lesions
+from cds_service.domain.results import of_analyte
 from cds_service.domain.therapy import TherapyHistory, read_therapy
 
 
@@ -24,6 +25,11 @@ class Case:
         self.facts = facts
         self.rules = rules
         self.types = types
+
+    @cached_property
+    def labs(self) -> dict[str, tuple[LabResult, ...]]:
+        """The laboratory results by analyte, latest first."""
+        return of_analyte(self.facts.labs)
 
     @cached_property
     def cancer(self) -> CancerPicture:

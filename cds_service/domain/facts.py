@@ -265,6 +265,8 @@ class LabResult:
     `value` None and `problem` set: recorded but not usable. `answer` is for qualitative
     tests. `use` is the code's own ("direct", "calc_percent", "quant_serum"). `collections`
     are keys two results share when they come from one draw (time, specimen, panel).
+    `unit` is the analyte's, for people; `also` the evidence of further results it was
+    calculated from.
     """
 
     evidence: Evidence
@@ -280,6 +282,8 @@ class LabResult:
     note: str = ""
     problem: str | None = None
     collections: frozenset[str] = frozenset()
+    unit: str = ""
+    also: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
