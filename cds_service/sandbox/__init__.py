@@ -1,1 +1,1 @@
-"""The pretend EHR: a FHIR server, pages and synthetic patients on loopback."""
+"""The pretend EHR: a FHIR server with synthetic patients, a chart that fires hooks, and the cards it shows."""
