@@ -581,3 +581,67 @@ AnyResource = (
     | ResearchStudy
     | Specimen
 )
+
+READ_TYPES: dict[str, type[AnyResource]] = {kind.__name__: kind for kind in AnyResource.__args__}
+"""The resource types that are read, by their FHIR name."""
+
+MEANING_RESTS_ON = frozenset(
+    {
+        "abatementBoolean",
+        "abatementDateTime",
+        "abatementPeriod",
+        "birthDate",
+        "bodySite",
+        "clinicalStatus",
+        "code",
+        "component",
+        "conclusionCode",
+        "dataAbsentReason",
+        "deceasedBoolean",
+        "deceasedDateTime",
+        "doNotPerform",
+        "effectiveDateTime",
+        "effectiveInstant",
+        "effectivePeriod",
+        "evidence",
+        "focus",
+        "gender",
+        "id",
+        "individual",
+        "ingredient",
+        "intent",
+        "interpretation",
+        "location",
+        "locationQualifier",
+        "medicationCodeableConcept",
+        "medicationReference",
+        "modality",
+        "morphology",
+        "onsetDateTime",
+        "onsetPeriod",
+        "patient",
+        "performedDateTime",
+        "performedPeriod",
+        "period",
+        "procedureCode",
+        "referenceRange",
+        "resourceType",
+        "result",
+        "series",
+        "specimen",
+        "stage",
+        "started",
+        "status",
+        "subject",
+        "type",
+        "valueBoolean",
+        "valueCodeableConcept",
+        "valueInteger",
+        "valueQuantity",
+        "valueRange",
+        "valueRatio",
+        "valueString",
+        "verificationStatus",
+    }
+)
+"""Elements without which a resource may mean something else: losing one costs the resource."""

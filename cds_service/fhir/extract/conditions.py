@@ -1,0 +1,7 @@
+"""Stub."""
+
+from __future__ import annotations
+
+from cds_service.fhir.context import Reader
+
+READERS: tuple[Reader, ...] = ()

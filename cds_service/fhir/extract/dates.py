@@ -1,0 +1,56 @@
+"""The dates a resource gives, as partial dates, and as recorded for evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cds_service.domain.dates import PartialDate, parse_partial_date
+from cds_service.fhir.context import ReadingContext
+from cds_service.fhir.resources import Period
+
+
+@lru_cache(maxsize=65536)
+def _parsed(text: str) -> PartialDate | None:
+    try:
+        return parse_partial_date(text.strip())
+    except ValueError:
+        return None
+
+
+def read_date(text: str | None, context: ReadingContext) -> PartialDate | None:
+    """The date a FHIR date, dateTime or instant names; None (noted) for what is no date."""
+    if not text:
+        return None
+    found = _parsed(text)
+    if found is None:
+        context.note("a date in it is not a FHIR date; read as none")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When something was: start and end, and the words of the record for evidence."""
+
+    start: PartialDate | None = None
+    end: PartialDate | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The day to show: its start, else its end."""
+        day = self.start or self.end
+        return str(day) if day else None
+
+
+NEVER = When()
+
+
+def read_when(moment: str | None, period: Period | None, context: ReadingContext, *fallbacks: str | None) -> When:
+    """A dateTime, else a Period, else the first fallback given; a moment is start and end alike."""
+    for text in (moment, *(() if period else fallbacks)):
+        day = read_date(text, context)
+        if day is not None:
+            return When(day, day)
+    if period is None:
+        return NEVER
+    return When(read_date(period.start, context), read_date(period.end, context))

@@ -1,0 +1,7 @@
+"""Explicit statements on the disease."""
+
+from __future__ import annotations
+
+from cds_service.fhir.context import Reader
+
+READERS: tuple[Reader, ...] = ()

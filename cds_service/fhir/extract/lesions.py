@@ -1,0 +1,7 @@
+"""Lesions and their measurements."""
+
+from __future__ import annotations
+
+from cds_service.fhir.context import Reader
+
+READERS: tuple[Reader, ...] = ()

@@ -1,0 +1,7 @@
+"""Anticancer drugs from administrations, statements and requests."""
+
+from __future__ import annotations
+
+from cds_service.fhir.context import Reader
+
+READERS: tuple[Reader, ...] = ()

@@ -1,0 +1,35 @@
+"""An Observation's own value and those of its components, as one list of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cds_service.fhir.resources import CodeableConcept, Observation, ObservationComponent
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One coded value: of the observation itself, or of one of its components.
+
+    `of` carries the value elements (value_quantity, ..., reference_range, interpretation,
+    data_absent_reason); status, dates, specimen and method are the parent's.
+    """
+
+    code: CodeableConcept
+    of: Observation | ObservationComponent
+    parent: Observation
+
+    @property
+    def is_component(self) -> bool:
+        """Whether it is a component of a panel."""
+        return isinstance(self.of, ObservationComponent)
+
+
+def results_of(observation: Observation) -> Iterator[Result]:
+    """The observation itself and each of its components that has a code, in that order."""
+    if observation.code is not None:
+        yield Result(observation.code, observation, observation)
+    for component in observation.component:
+        if component.code is not None:
+            yield Result(component.code, component, observation)

@@ -1,0 +1,39 @@
+"""Whether a resource holds at all, by its own status.
+
+Source: CRITERIA, conventions ("Ignore ..."); FHIR R4 status value sets. These are FHIR's
+structural codes.
+"""
+
+from __future__ import annotations
+
+from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, Patient
+
+_NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "unknown-to-have-happened", "unknown", "nullified"})
+_NEVER_HELD = frozenset({"refuted", "entered-in-error"})
+_PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
+
+
+def holds(resource: AnyResource) -> bool:
+    """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
+    if isinstance(resource, Condition):
+        return status_word(resource.verification_status) not in _NEVER_HELD
+    return not isinstance(resource, Patient) and _status(resource) not in _NEVER
+
+
+def _status(resource: AnyResource) -> str:
+    return (getattr(resource, "status", None) or "").strip().lower()
+
+
+def is_preliminary(status: str | None) -> bool:
+    """Whether a result or report is not final yet; such count and are marked (ruling 18)."""
+    return (status or "").strip().lower() in _PRELIMINARY
+
+
+def status_word(concept: CodeableConcept | None) -> str | None:
+    """The code of a status concept by any coding, else its words; lower case, None where neither."""
+    if concept is None:
+        return None
+    for coding in concept.coding:
+        if coding.code:
+            return coding.code.strip().lower()
+    return concept.text.strip().lower() if concept.text else None

@@ -1,0 +1,7 @@
+"""Explicit lines of therapy and regimens."""
+
+from __future__ import annotations
+
+from cds_service.fhir.context import Reader
+
+READERS: tuple[Reader, ...] = ()
