@@ -32,7 +32,14 @@ class Latest:
     undated: LabResult | None = None
 
 
-def latest_within(results: Sequence[LabResult], as_of: AsOf, days: int) -> Latest:
+def has_number(result: LabResult) -> bool:
+    """Whether a result is usable against a limit."""
+    return result.value is not None
+
+
+def latest_within(
+    results: Sequence[LabResult], as_of: AsOf, days: int, usable: Callable[[LabResult], bool] = has_number
+) -> Latest:
     """The usable results of one analyte that may be the latest at most `days` days back.
 
     `results` latest first, undated last (as `PatientFacts` keeps them).
@@ -49,7 +56,7 @@ def latest_within(results: Sequence[LabResult], as_of: AsOf, days: int) -> Lates
         if inside is Truth.FALSE:
             expired = result
             break
-        if result.value is None:
+        if not usable(result):
             unusable.append(result)
             continue
         found.append(result)
