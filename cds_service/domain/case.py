@@ -34,7 +34,8 @@ class Case:
     @cached_property
     def cancer(self) -> CancerPicture:
         """The primaries, where they spread, since when."""
-        return read_cancer(self.facts, self.types)
+        baseline = self.scans.sets[0].day if self.scans.sets else None
+        return read_cancer(self.facts, self.types, self.rules.nodes, baseline)
 
     @cached_property
     def scans(self) -> ScanHistory:

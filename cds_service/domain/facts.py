@@ -171,7 +171,9 @@ class Condition:
 
     @property
     def is_active(self) -> bool:
-        """Not recorded as ended; a condition without a status counts as active."""
+        """Not recorded as ended; one without a status counts as active until it has abated."""
+        if self.clinical_status is None:
+            return self.abated is None
         return self.clinical_status not in _ENDED
 
     @property
@@ -402,6 +404,14 @@ class Coverage:
     derived: bool = False
 
 
+class ScanRecord(Enum):
+    """What tells of a scan, the surest date first."""
+
+    STUDY = "study"
+    PROCEDURE = "procedure"
+    REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class ImagingStudy:
     """A scan that was made: what it covered and when.
@@ -409,7 +419,9 @@ class ImagingStudy:
     `unfit` says why it cannot stand for staging ("biopsy guidance", "screening chest CT",
     "bone PET"); `doubtful` why only a clinician can say ("limited-area PET", "CTA chest").
     `modalities` are all found, `coverage` what they certainly covered, `unstated` whether
-    the region or the modality is not stated. `same_study` links report and study.
+    the region or the modality is not stated. `same_study` links report and study: references
+    and accession numbers, equal for one scan. `areas` are regions stated without a modality.
+    `record` is what tells of it: of one scan told of several times the study's date counts.
     """
 
     evidence: Evidence
@@ -422,6 +434,8 @@ class ImagingStudy:
     description: str = ""
     same_study: tuple[str, ...] = ()
     preliminary: bool = False
+    areas: frozenset[Region] = frozenset()
+    record: ScanRecord = ScanRecord.STUDY
 
 
 @dataclass(frozen=True, slots=True)
