@@ -1,0 +1,299 @@
+"""Facts for tests, keyword by keyword; what is left out is not recorded.
+
+Dates are text as a record has them ("2026-11-10", "2026-11"). References are made from the
+kind of fact and a running word (`id`), so that a reason can be traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+from cds_service.domain.codes import Meaning, MeaningBasis
+from cds_service.domain.dates import PartialDate, parse_partial_date
+from cds_service.domain.facts import (
+    Answer,
+    CancerProfile,
+    ClinicalStatus,
+    Comparator,
+    Condition,
+    Coverage,
+    Evidence,
+    ImagingStudy,
+    LabResult,
+    Lesion,
+    LesionMeasurement,
+    LesionRole,
+    Modality,
+    PathologyReport,
+    PatientFacts,
+    PerformanceStatus,
+    Person,
+    Procedure,
+    ReferenceRange,
+    Region,
+    Response,
+    Scale,
+    Sex,
+    Side,
+    Site,
+    StageObservation,
+    Verification,
+)
+
+PATIENT = "Patient/p1"
+
+
+def when(text: str | None) -> PartialDate | None:
+    """A recorded date, None for none."""
+    return parse_partial_date(text) if text else None
+
+
+def day(text: str) -> date:
+    """A complete day."""
+    return date.fromisoformat(text)
+
+
+def number(value: str | int | None) -> Decimal | None:
+    """An exact number, None for none."""
+    return None if value is None else Decimal(value)
+
+
+def evidence(reference: str = "Observation/o1", date: str | None = None, text: str = "") -> Evidence:
+    return Evidence(reference, date, text or reference)
+
+
+def meaning(spec: str, *, display: str = "", note: str = "", text_only: bool = False) -> Meaning:
+    """ "concept/group/use", e.g. "cancer-type/CRC/yes"."""
+    concept, group, use = spec.split("/")
+    basis = MeaningBasis.TEXT if text_only else MeaningBasis.CODE
+    return Meaning(concept, group, use, display or group, note, basis)
+
+
+def meanings(specs: Iterable[str], *, note: str = "", text_only: bool = False) -> tuple[Meaning, ...]:
+    return tuple(meaning(spec, note=note, text_only=text_only) for spec in specs)
+
+
+def person(
+    *,
+    born: str | None = "1960-05-17",
+    sex: str | None = "female",
+    gender: str | None = None,
+    deceased: bool | None = None,
+    died: str | None = None,
+) -> Person:
+    return Person(
+        PATIENT,
+        when(born),
+        Sex(sex) if sex else None,
+        Sex(gender) if gender else None,
+        deceased,
+        when(died),
+    )
+
+
+def condition(
+    *means: str,
+    id: str = "c1",
+    text: str = "",
+    status: str | None = "active",
+    verified: str | None = "confirmed",
+    onset: str | None = None,
+    recorded: str | None = None,
+    abated: str | None = None,
+    profile: str | None = None,
+    site: Site | None = None,
+    side: str | None = None,
+    stage: str | None = None,
+    confirmation: str | None = None,
+    morphology: Iterable[str] = (),
+    related: Iterable[str] = (),
+    note: str = "",
+    text_only: bool = False,
+    unlisted: bool = False,
+) -> Condition:
+    """A diagnosis that means `means` ("cancer-type/CRC/yes"); active and confirmed unless said."""
+    return Condition(
+        evidence=evidence(f"Condition/{id}", recorded or onset, text or id),
+        meanings=meanings(means, note=note, text_only=text_only),
+        text=text,
+        unlisted=unlisted or text_only,
+        clinical_status=ClinicalStatus(status) if status else None,
+        verification=Verification(verified) if verified else None,
+        onset=when(onset),
+        recorded=when(recorded),
+        abated=when(abated),
+        profile=CancerProfile(profile) if profile else None,
+        sites=(site,) if site else (),
+        side=Side(side) if side else None,
+        stages=meanings([f"stage/{stage}/{stage}"] if stage else []),
+        confirmation=meanings([f"tissue-confirmation/{confirmation}/confirms"] if confirmation else []),
+        morphology=meanings(morphology),
+        related=tuple(related),
+    )
+
+
+def primary(kind: str = "CRC", *, id: str = "primary", text: str = "Colon cancer", **more: object) -> Condition:
+    """A certain, active, confirmed primary cancer of one type."""
+    return condition(f"cancer-type/{kind}/yes", "primary-cancer/PRIMARY/primary", id=id, text=text, **more)
+
+
+def metastasis(organ: str = "liver", *, id: str = "met", text: str = "", **more: object) -> Condition:
+    """An active secondary cancer of one organ ("lymph_node:iliac" for nodes)."""
+    use = "nodal" if organ.startswith("lymph_node") else "metastatic"
+    means = (f"secondary-site/{organ}/{use}", "primary-cancer/SECONDARY/secondary")
+    return condition(*means, id=id, text=text or f"Metastasis in {organ}", **more)
+
+
+def stage(
+    use: str, *, id: str = "stage", on: str | None = None, focus: Iterable[str] = (), negated: bool = False
+) -> StageObservation:
+    """A stage or M category: stage-iv, stage-i-iii, m1 or m0."""
+    return StageObservation(
+        evidence(f"Observation/{id}", on, use), meanings([f"stage/{use}/{use}"]), when(on), tuple(focus), negated
+    )
+
+
+def ecog(
+    score: int | None, *, on: str | None, id: str = "ecog", problem: str | None = None, preliminary: bool = False
+) -> PerformanceStatus:
+    text = f"ECOG {score}"
+    return PerformanceStatus(evidence(f"Observation/{id}", on, text), Scale.ECOG, score, when(on), preliminary, problem)
+
+
+def karnofsky(score: int | None, *, on: str | None, id: str = "kps") -> PerformanceStatus:
+    return PerformanceStatus(evidence(f"Observation/{id}", on, f"Karnofsky {score}"), Scale.KARNOFSKY, score, when(on))
+
+
+def lab(
+    analyte: str,
+    value: str | int | None = None,
+    *,
+    on: str | None = "2026-11-10",
+    id: str | None = None,
+    sign: str | None = None,
+    answer: str | None = None,
+    high: str | None = None,
+    low: str | None = None,
+    use: str = "direct",
+    draw: str | None = None,
+    preliminary: bool = False,
+    problem: str | None = None,
+) -> LabResult:
+    """A result in the analyte's own unit; `high` and `low` make its reference range."""
+    ranges = (ReferenceRange(low=number(low), high=number(high)),) if high or low else ()
+    return LabResult(
+        evidence=evidence(f"Observation/{id or analyte}", on, f"{analyte} {sign or ''}{value or answer or ''}"),
+        analyte=analyte,
+        value=number(value),
+        comparator=Comparator(sign) if sign else None,
+        answer=Answer(answer) if answer else None,
+        ranges=ranges,
+        date=when(on),
+        use=use,
+        preliminary=preliminary,
+        problem=problem,
+        collections=frozenset([draw]) if draw else frozenset(),
+    )
+
+
+def scan(
+    covered: str = "CT chest, CT abdomen, CT pelvis", *, on: str | None, id: str = "scan", description: str = ""
+) -> ImagingStudy:
+    """A scan that covered "CT chest, MR abdomen"."""
+    parts = [part.split(" ", 1) for part in covered.split(", ") if part]
+    coverage = frozenset(Coverage(Modality(modality), Region(region)) for modality, region in parts)
+    return ImagingStudy(
+        evidence=evidence(f"ImagingStudy/{id}", on, description or covered),
+        date=when(on),
+        modalities=frozenset(item.modality for item in coverage),
+        coverage=coverage,
+        description=description,
+    )
+
+
+def lesion(
+    organ: str | None = "liver",
+    *,
+    id: str = "l1",
+    chain: str | None = None,
+    side: str | None = None,
+    role: str | None = "metastatic",
+    detail: str = "",
+) -> Lesion:
+    """A tumour as a body structure, to be measured with `measured(lesion=...)`."""
+    reference = f"BodyStructure/{id}"
+    site = Site(organ, chain, Side(side) if side else None, chain or organ or "", detail)
+    return Lesion(
+        evidence(reference, None, f"lesion {id}"), reference, site=site, role=LesionRole(role) if role else None
+    )
+
+
+def measured(
+    *,
+    lesion: str | None = "l1",
+    on: str | None,
+    long: str | int | None = None,
+    short: str | int | None = None,
+    site: Site | None = None,
+    response: str | None = None,
+    seen: bool = True,
+    id: str | None = None,
+) -> LesionMeasurement:
+    """One reading of a lesion (`lesion` is its id), millimetres."""
+    return LesionMeasurement(
+        evidence=evidence(f"Observation/{id or f'size-{lesion}-{on}'}", on, f"{lesion} {long or short} mm"),
+        lesion=f"BodyStructure/{lesion}" if lesion else None,
+        site=site or Site(),
+        date=when(on),
+        long_axis_mm=number(long),
+        short_axis_mm=number(short),
+        response=Response(response) if response else None,
+        seen=seen,
+    )
+
+
+def procedure(
+    *means: str, on: str | None, id: str = "proc", text: str = "", organ: str | None = None, side: str | None = None
+) -> Procedure:
+    site = (Site(organ, None, Side(side) if side else None, organ),) if organ else ()
+    return Procedure(evidence(f"Procedure/{id}", on, text or id), meanings(means), text, when(on), sites=site)
+
+
+def pathology(
+    *,
+    malignant: bool | None,
+    on: str | None,
+    id: str = "path",
+    of_marrow: bool = False,
+    cytology: bool = False,
+    organ: str | None = None,
+) -> PathologyReport:
+    return PathologyReport(
+        evidence(f"DiagnosticReport/{id}", on, f"pathology {id}"),
+        when(on),
+        malignant,
+        cytology,
+        of_marrow,
+        sites=(Site(organ, text=organ),) if organ else (),
+    )
+
+
+def facts(*found: object, of: Person | None = None, **more: object) -> PatientFacts:
+    """A patient's facts, each put to its kind and order; other fields by keyword."""
+    kinds = {
+        Condition: "conditions",
+        StageObservation: "stages",
+        PerformanceStatus: "performance",
+        LabResult: "labs",
+        ImagingStudy: "imaging",
+        Lesion: "lesions",
+        LesionMeasurement: "measurements",
+        Procedure: "procedures",
+        PathologyReport: "pathology",
+    }
+    sorted_in: dict[str, list[object]] = {}
+    for item in found:
+        sorted_in.setdefault(kinds[type(item)], []).append(item)
+    return PatientFacts(of or person(), **{name: tuple(items) for name, items in sorted_in.items()}, **more)
