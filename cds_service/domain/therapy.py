@@ -1,22 +1,273 @@
-"""Lines of systemic therapy for metastatic disease."""
+"""Lines of systemic therapy for metastatic disease, as few and as many as the record allows.
+
+Two counts are made. The fewest rests on drugs certainly given, without endocrine therapy
+alone; the most adds what is only ordered or planned, endocrine lines, uncertain dates, and
+treatment before the metastasis that some trials count. Where an explicit line number is
+recorded it comes first.
+
+A regimen is every drug begun within 28 days of its first; a new drug later opens a new
+line; so does a restart after more than 120 days without any. Dropping a drug does not, nor
+swapping one for its like, unless the disease progressed in between.
+
+Source: CRITERIA ruling 16; PMC8548977 table 5; Saini & Twelves 2021 (PMC8292475).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 from cds_service.domain.cancers import CancerPicture
+from cds_service.domain.courses import Course, Treatment, courses_of
 from cds_service.domain.criteria import TherapyRules
-from cds_service.domain.facts import PatientFacts
-from cds_service.domain.verdicts import TherapySummary
+from cds_service.domain.dates import PartialDate, days_after
+from cds_service.domain.facts import (
+    Evidence,
+    Intent,
+    Medication,
+    MedicationSource,
+    PatientFacts,
+    Regimen,
+    Response,
+    TherapyLine,
+)
+from cds_service.domain.truth import Truth
+from cds_service.domain.verdicts import CountedLine, TherapySummary
+
+_ADJUVANT_COUNTS_WITHIN_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
 class TherapyHistory:
-    """The lines counted, None where the record gives no ground to count from."""
+    """The lines counted, None where the record gives no ground to count from.
+
+    `covers` whether the record covers the time since metastasis; `index` the first day of
+    metastatic disease; `doubts` what keeps fewest and most apart, in words; `explicit`
+    whether recorded line numbers decide; `ongoing` whether the last line still runs.
+    """
 
     summary: TherapySummary | None = None
+    covers: Truth = Truth.UNKNOWN
+    index: PartialDate | None = None
+    doubts: tuple[str, ...] = ()
+    explicit: bool = False
+    ongoing: bool = False
+    evidence: tuple[Evidence, ...] = ()
 
 
 def read_therapy(facts: PatientFacts, cancer: CancerPicture, rules: TherapyRules) -> TherapyHistory:
     """The lines of therapy of a patient."""
-    raise RuntimeError("not built yet")
+    explicit = _explicit(facts.therapy_lines)
+    if cancer.since is None:
+        return explicit or TherapyHistory()
+    counted = _derived(facts, cancer, cancer.since, rules)
+    return counted if explicit is None else _with_explicit(explicit, counted)
+
+
+# --- lines that the record numbers ------------------------------------------------------------------
+
+
+def _explicit(lines: Sequence[TherapyLine]) -> TherapyHistory | None:
+    """The count by recorded line numbers, None where no line is recorded.
+
+    Curative lines do not count; a line whose intent is not stated counts in the most only.
+    """
+    if any(line.none_given for line in lines) and all(line.none_given for line in lines):
+        evidence = tuple(line.evidence for line in lines)
+        return TherapyHistory(TherapySummary(0, 0), Truth.TRUE, explicit=True, evidence=evidence)
+    listed = [line for line in lines if not line.none_given and line.intent is not Intent.CURATIVE]
+    if not listed:
+        return None
+    sure = [line for line in listed if line.intent is Intent.PALLIATIVE]
+    fewest, most = _highest(sure), max(_highest(sure), _highest(listed))
+    unstated = ("a numbered line does not say whether it was palliative",) if fewest != most else ()
+    return TherapyHistory(
+        TherapySummary(
+            fewest, most, tuple(_shown_line(line, number) for number, line in enumerate(_by_start(listed), 1))
+        ),
+        Truth.TRUE,
+        doubts=unstated,
+        explicit=True,
+        ongoing=any(line.end is None and line.start is not None for line in listed),
+        evidence=tuple(line.evidence for line in listed),
+    )
+
+
+def _highest(lines: Sequence[TherapyLine]) -> int:
+    return max([len({_identity(line) for line in lines}), *(line.number or 0 for line in lines)])
+
+
+def _identity(line: TherapyLine) -> tuple[str, str]:
+    return ("number", str(line.number)) if line.number is not None else ("record", line.evidence.reference)
+
+
+def _by_start(lines: Iterable[TherapyLine]) -> list[TherapyLine]:
+    return sorted(lines, key=lambda line: (line.number or 0, line.start.earliest if line.start else date.min))
+
+
+def _shown_line(line: TherapyLine, number: int) -> CountedLine:
+    start, end = (str(day) if day is not None else None for day in (line.start, line.end))
+    return CountedLine(line.number or number, start, end, ())
+
+
+def _with_explicit(explicit: TherapyHistory, counted: TherapyHistory) -> TherapyHistory:
+    """Recorded numbers first; what drugs alone say beyond them may still be more."""
+    if explicit.summary is None or counted.summary is None:
+        return explicit
+    fewest, most = explicit.summary.lines_min, explicit.summary.lines_max
+    beyond = max(counted.summary.lines_min, most + _later(explicit.summary, counted.summary))
+    doubts = explicit.doubts
+    if beyond > most:
+        doubts = (*doubts, "drugs are recorded beyond the numbered lines")
+    agents = {line.start: line.agents for line in counted.summary.lines}
+    lines = tuple(replace(line, agents=agents.get(line.start, ())) for line in explicit.summary.lines)
+    return replace(
+        explicit,
+        summary=TherapySummary(fewest, max(beyond, most), lines),
+        index=counted.index,
+        doubts=doubts,
+        ongoing=explicit.ongoing or counted.ongoing,
+        evidence=tuple(dict.fromkeys((*explicit.evidence, *counted.evidence))),
+    )
+
+
+def _later(explicit: TherapySummary, counted: TherapySummary) -> int:
+    """How many lines the drugs make after the last numbered line ended."""
+    ends = [line.end for line in explicit.lines]
+    if not ends or None in ends:
+        return 0
+    last = max(end for end in ends if end is not None)
+    return sum(1 for line in counted.lines if line.start is not None and line.start > last)
+
+
+# --- lines that follow from the drugs -----------------------------------------------------------------
+
+
+def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rules: TherapyRules) -> TherapyHistory:
+    drugs = [found for drug in facts.medications if (found := _treatment(drug)) is not None]
+    given = [drug for drug in drugs if drug.certain]
+    strict = _Counting(facts, cancer, index, rules, strict=True)
+    wide = _Counting(facts, cancer, index, rules, strict=False)
+    sure = strict.lines(given)
+    known = {agent for line in sure for agent in line.agents}
+    bridged = strict.lines(drug for drug in drugs if drug.certain or drug.agents <= known)
+    told = wide.lines(given)
+    everything = wide.lines([*drugs, *_planned(facts.regimens)])
+    early = int(any(wide.just_before(drug) for drug in drugs))
+    widest = max((told, everything), key=len)
+    return TherapyHistory(
+        TherapySummary(
+            min(len(sure), len(bridged)),
+            max(len(sure), len(widest)) + early,
+            tuple(_counted(line, number) for number, line in enumerate(widest, 1)),
+        ),
+        _covers(given, index, rules),
+        index,
+        _why_apart(len(sure), len(told), len(everything), early),
+        ongoing=bool(widest) and widest[-1].ongoing,
+        evidence=tuple(dict.fromkeys(item for line in widest for item in line.evidence)),
+    )
+
+
+def _treatment(drug: Medication) -> Treatment | None:
+    """The drug as a treatment, None where it never makes a line or its start is not recorded."""
+    if not drug.counts or not drug.agents or drug.start is None:
+        return None
+    return Treatment(
+        drug.start,
+        drug.end or drug.start,
+        frozenset(drug.agents),
+        drug.classes,
+        drug.evidence,
+        drug.given and drug.source is not MedicationSource.REQUEST,
+        drug.ongoing,
+        drug.intent,
+        drug.stop_reasons,
+    )
+
+
+def _planned(regimens: Sequence[Regimen]) -> list[Treatment]:
+    """Regimens of care plans: they say what was planned, not what was given."""
+    return [
+        Treatment(
+            regimen.start,
+            regimen.end or regimen.start,
+            frozenset(regimen.agents or (regimen.text.casefold(),)),
+            frozenset({"planned"}),
+            regimen.evidence,
+            certain=False,
+            intent=regimen.intent,
+        )
+        for regimen in regimens
+        if regimen.start is not None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """One way to count: `strict` for the fewest lines, else for the most."""
+
+    facts: PatientFacts
+    cancer: CancerPicture
+    index: PartialDate
+    rules: TherapyRules
+    strict: bool
+
+    def lines(self, drugs: Iterable[Treatment]) -> list[Course]:
+        """The lines that these drugs make, first to last."""
+        counting = [drug for drug in drugs if self._for_metastasis(drug) and not self._left_out(drug)]
+        fits = bool(self.cancer.types & self.rules.background_for)
+        background = self.rules.background_agents if fits else frozenset()
+        return courses_of(counting, self.rules, background, self._progressions(), strict=self.strict)
+
+    def just_before(self, drug: Treatment) -> bool:
+        """Given before the metastasis and at most a year: some trials count such a line."""
+        since = days_after(self.index.earliest, -_ADJUVANT_COUNTS_WITHIN_DAYS)
+        return not self._for_metastasis(drug) and drug.last.latest >= since
+
+    def _for_metastasis(self, drug: Treatment) -> bool:
+        """Given for metastatic disease: not curative, begun at the earliest 30 days before it."""
+        back = -self.rules.lookback_days
+        if self.strict:
+            return drug.intent is not Intent.CURATIVE and drug.start.earliest >= days_after(self.index.latest, back)
+        if drug.intent is Intent.CURATIVE:
+            return drug.start.latest >= self.index.latest
+        begun = drug.start.latest >= days_after(self.index.earliest, back)
+        return begun or drug.ongoing or drug.last.latest >= self.index.earliest
+
+    def _left_out(self, drug: Treatment) -> bool:
+        """Endocrine therapy alone makes no line in the strict count."""
+        return self.strict and drug.classes <= {self.rules.endocrine_class}
+
+    def _progressions(self) -> tuple[date, ...]:
+        return tuple(
+            status.date.earliest
+            for status in self.facts.disease_statuses
+            if status.response is Response.PROGRESSIVE and status.date is not None
+        )
+
+
+def _covers(given: Sequence[Treatment], index: PartialDate, rules: TherapyRules) -> Truth:
+    """Whether a drug certainly given begins within 120 days of the index: nothing earlier is missing."""
+    opens = days_after(index.latest, -rules.lookback_days)
+    closes = days_after(index.earliest, rules.history_within_days)
+    starts = [drug.start for drug in given if drug.intent is not Intent.CURATIVE]
+    begun = any(opens <= start.earliest and start.latest <= closes for start in starts)
+    return Truth.TRUE if begun else Truth.UNKNOWN
+
+
+def _why_apart(sure: int, told: int, everything: int, early: int) -> tuple[str, ...]:
+    doubts = []
+    if told > sure:
+        doubts.append("endocrine therapy alone may or may not count as a line")
+    if everything > told:
+        doubts.append("drugs that are only ordered or planned may not have been given")
+    if early:
+        doubts.append("treatment shortly before the metastasis may count as a line")
+    return tuple(doubts)
+
+
+def _counted(line: Course, number: int) -> CountedLine:
+    end = None if line.ongoing else line.last.isoformat()
+    return CountedLine(number, str(line.start), end, tuple(sorted(line.agents)))
