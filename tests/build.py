@@ -1,7 +1,7 @@
 """Facts for tests, keyword by keyword; what is left out is not recorded.
 
 Dates are text as a record has them ("2026-11-10", "2026-11"). References are made from the
-kind of fact and a running word (`id`), so that a reason can be traced.
+kind of fact and a running word (`ref`), so that a reason can be traced.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from cds_service.domain.codes import Meaning, MeaningBasis
 from cds_service.domain.dates import PartialDate, parse_partial_date
@@ -95,7 +96,7 @@ def person(
 
 def condition(
     *means: str,
-    id: str = "c1",
+    ref: str = "c1",
     text: str = "",
     status: str | None = "active",
     verified: str | None = "confirmed",
@@ -115,7 +116,7 @@ def condition(
 ) -> Condition:
     """A diagnosis that means `means` ("cancer-type/CRC/yes"); active and confirmed unless said."""
     return Condition(
-        evidence=evidence(f"Condition/{id}", recorded or onset, text or id),
+        evidence=evidence(f"Condition/{ref}", recorded or onset, text or ref),
         meanings=meanings(means, note=note, text_only=text_only),
         text=text,
         unlisted=unlisted or text_only,
@@ -134,36 +135,38 @@ def condition(
     )
 
 
-def primary(kind: str = "CRC", *, id: str = "primary", text: str = "Colon cancer", **more: object) -> Condition:
+def primary(kind: str = "CRC", *, ref: str = "primary", text: str = "Colon cancer", **more: Any) -> Condition:
     """A certain, active, confirmed primary cancer of one type."""
-    return condition(f"cancer-type/{kind}/yes", "primary-cancer/PRIMARY/primary", id=id, text=text, **more)
+    return condition(f"cancer-type/{kind}/yes", "primary-cancer/PRIMARY/primary", ref=ref, text=text, **more)
 
 
-def metastasis(organ: str = "liver", *, id: str = "met", text: str = "", **more: object) -> Condition:
+def metastasis(organ: str = "liver", *, ref: str = "met", text: str = "", **more: Any) -> Condition:
     """An active secondary cancer of one organ ("lymph_node:iliac" for nodes)."""
     use = "nodal" if organ.startswith("lymph_node") else "metastatic"
     means = (f"secondary-site/{organ}/{use}", "primary-cancer/SECONDARY/secondary")
-    return condition(*means, id=id, text=text or f"Metastasis in {organ}", **more)
+    return condition(*means, ref=ref, text=text or f"Metastasis in {organ}", **more)
 
 
 def stage(
-    use: str, *, id: str = "stage", on: str | None = None, focus: Iterable[str] = (), negated: bool = False
+    use: str, *, ref: str = "stage", on: str | None = None, focus: Iterable[str] = (), negated: bool = False
 ) -> StageObservation:
     """A stage or M category: stage-iv, stage-i-iii, m1 or m0."""
     return StageObservation(
-        evidence(f"Observation/{id}", on, use), meanings([f"stage/{use}/{use}"]), when(on), tuple(focus), negated
+        evidence(f"Observation/{ref}", on, use), meanings([f"stage/{use}/{use}"]), when(on), tuple(focus), negated
     )
 
 
 def ecog(
-    score: int | None, *, on: str | None, id: str = "ecog", problem: str | None = None, preliminary: bool = False
+    score: int | None, *, on: str | None, ref: str = "ecog", problem: str | None = None, preliminary: bool = False
 ) -> PerformanceStatus:
     text = f"ECOG {score}"
-    return PerformanceStatus(evidence(f"Observation/{id}", on, text), Scale.ECOG, score, when(on), preliminary, problem)
+    return PerformanceStatus(
+        evidence(f"Observation/{ref}", on, text), Scale.ECOG, score, when(on), preliminary, problem
+    )
 
 
-def karnofsky(score: int | None, *, on: str | None, id: str = "kps") -> PerformanceStatus:
-    return PerformanceStatus(evidence(f"Observation/{id}", on, f"Karnofsky {score}"), Scale.KARNOFSKY, score, when(on))
+def karnofsky(score: int | None, *, on: str | None, ref: str = "kps") -> PerformanceStatus:
+    return PerformanceStatus(evidence(f"Observation/{ref}", on, f"Karnofsky {score}"), Scale.KARNOFSKY, score, when(on))
 
 
 def lab(
@@ -171,7 +174,7 @@ def lab(
     value: str | int | None = None,
     *,
     on: str | None = "2026-11-10",
-    id: str | None = None,
+    ref: str | None = None,
     sign: str | None = None,
     answer: str | None = None,
     high: str | None = None,
@@ -184,7 +187,7 @@ def lab(
     """A result in the analyte's own unit; `high` and `low` make its reference range."""
     ranges = (ReferenceRange(low=number(low), high=number(high)),) if high or low else ()
     return LabResult(
-        evidence=evidence(f"Observation/{id or analyte}", on, f"{analyte} {sign or ''}{value or answer or ''}"),
+        evidence=evidence(f"Observation/{ref or analyte}", on, f"{analyte} {sign or ''}{value or answer or ''}"),
         analyte=analyte,
         value=number(value),
         comparator=Comparator(sign) if sign else None,
@@ -199,13 +202,13 @@ def lab(
 
 
 def scan(
-    covered: str = "CT chest, CT abdomen, CT pelvis", *, on: str | None, id: str = "scan", description: str = ""
+    covered: str = "CT chest, CT abdomen, CT pelvis", *, on: str | None, ref: str = "scan", description: str = ""
 ) -> ImagingStudy:
     """A scan that covered "CT chest, MR abdomen"."""
     parts = [part.split(" ", 1) for part in covered.split(", ") if part]
     coverage = frozenset(Coverage(Modality(modality), Region(region)) for modality, region in parts)
     return ImagingStudy(
-        evidence=evidence(f"ImagingStudy/{id}", on, description or covered),
+        evidence=evidence(f"ImagingStudy/{ref}", on, description or covered),
         date=when(on),
         modalities=frozenset(item.modality for item in coverage),
         coverage=coverage,
@@ -216,17 +219,17 @@ def scan(
 def lesion(
     organ: str | None = "liver",
     *,
-    id: str = "l1",
+    ref: str = "l1",
     chain: str | None = None,
     side: str | None = None,
     role: str | None = "metastatic",
     detail: str = "",
 ) -> Lesion:
     """A tumour as a body structure, to be measured with `measured(lesion=...)`."""
-    reference = f"BodyStructure/{id}"
+    reference = f"BodyStructure/{ref}"
     site = Site(organ, chain, Side(side) if side else None, chain or organ or "", detail)
     return Lesion(
-        evidence(reference, None, f"lesion {id}"), reference, site=site, role=LesionRole(role) if role else None
+        evidence(reference, None, f"lesion {ref}"), reference, site=site, role=LesionRole(role) if role else None
     )
 
 
@@ -239,11 +242,11 @@ def measured(
     site: Site | None = None,
     response: str | None = None,
     seen: bool = True,
-    id: str | None = None,
+    ref: str | None = None,
 ) -> LesionMeasurement:
-    """One reading of a lesion (`lesion` is its id), millimetres."""
+    """One reading of a lesion (`lesion` is its `ref`), millimetres."""
     return LesionMeasurement(
-        evidence=evidence(f"Observation/{id or f'size-{lesion}-{on}'}", on, f"{lesion} {long or short} mm"),
+        evidence=evidence(f"Observation/{ref or f'size-{lesion}-{on}'}", on, f"{lesion} {long or short} mm"),
         lesion=f"BodyStructure/{lesion}" if lesion else None,
         site=site or Site(),
         date=when(on),
@@ -255,23 +258,23 @@ def measured(
 
 
 def procedure(
-    *means: str, on: str | None, id: str = "proc", text: str = "", organ: str | None = None, side: str | None = None
+    *means: str, on: str | None, ref: str = "proc", text: str = "", organ: str | None = None, side: str | None = None
 ) -> Procedure:
     site = (Site(organ, None, Side(side) if side else None, organ),) if organ else ()
-    return Procedure(evidence(f"Procedure/{id}", on, text or id), meanings(means), text, when(on), sites=site)
+    return Procedure(evidence(f"Procedure/{ref}", on, text or ref), meanings(means), text, when(on), sites=site)
 
 
 def pathology(
     *,
     malignant: bool | None,
     on: str | None,
-    id: str = "path",
+    ref: str = "path",
     of_marrow: bool = False,
     cytology: bool = False,
     organ: str | None = None,
 ) -> PathologyReport:
     return PathologyReport(
-        evidence(f"DiagnosticReport/{id}", on, f"pathology {id}"),
+        evidence(f"DiagnosticReport/{ref}", on, f"pathology {ref}"),
         when(on),
         malignant,
         cytology,
@@ -280,7 +283,7 @@ def pathology(
     )
 
 
-def facts(*found: object, of: Person | None = None, **more: object) -> PatientFacts:
+def facts(*found: object, of: Person | None = None, **more: Any) -> PatientFacts:
     """A patient's facts, each put to its kind and order; other fields by keyword."""
     kinds = {
         Condition: "conditions",
@@ -293,7 +296,7 @@ def facts(*found: object, of: Person | None = None, **more: object) -> PatientFa
         Procedure: "procedures",
         PathologyReport: "pathology",
     }
-    sorted_in: dict[str, list[object]] = {}
+    sorted_in: dict[str, list[Any]] = {}
     for item in found:
         sorted_in.setdefault(kinds[type(item)], []).append(item)
     return PatientFacts(of or person(), **{name: tuple(items) for name, items in sorted_in.items()}, **more)
