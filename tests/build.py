@@ -299,4 +299,5 @@ def facts(*found: object, of: Person | None = None, **more: Any) -> PatientFacts
     sorted_in: dict[str, list[Any]] = {}
     for item in found:
         sorted_in.setdefault(kinds[type(item)], []).append(item)
-    return PatientFacts(of or person(), **{name: tuple(items) for name, items in sorted_in.items()}, **more)
+    kept: dict[str, Any] = {name: tuple(items) for name, items in sorted_in.items()} | more
+    return PatientFacts(of or person(), **kept)
