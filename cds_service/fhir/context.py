@@ -110,13 +110,10 @@ class ReadingContext:
 
 def meanings_of(catalog: Catalog, concepts: Iterable[CodeableConcept | None]) -> Meanings:
     """Every meaning of every coding of these concepts, each once."""
-    return _once(
-        meaning
-        for concept in concepts
-        if concept is not None
-        for coding in concept.coding
-        for meaning in catalog.meanings(coding.system, coding.code)
-    )
+    listed = [coding for concept in concepts if concept is not None for coding in concept.coding]
+    if len(listed) == 1:
+        return catalog.meanings(listed[0].system, listed[0].code)
+    return _once(meaning for coding in listed for meaning in catalog.meanings(coding.system, coding.code))
 
 
 def _once(meanings: Iterable[Meaning]) -> Meanings:

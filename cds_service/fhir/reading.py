@@ -44,7 +44,6 @@ from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.context import FOCUS, LAB, PANEL, Reader, ReadingContext
 from cds_service.fhir.decoding import Json
 from cds_service.fhir.extract import (
-    care,
     conditions,
     disease_status,
     imaging,
@@ -95,7 +94,6 @@ READERS: tuple[Reader, ...] = (
     *therapy_lines.READERS,
     *pathology.READERS,
     *subjects.READERS,
-    *care.READERS,
 )
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from cds_service.domain.dates import PartialDate, parse_partial_date
 from cds_service.fhir.context import ReadingContext
-from cds_service.fhir.resources import Period
+from cds_service.fhir.resources import Observation, Period
 
 
 @lru_cache(maxsize=65536)
@@ -54,3 +54,16 @@ def read_when(moment: str | None, period: Period | None, context: ReadingContext
     if period is None:
         return NEVER
     return When(read_date(period.start, context), read_date(period.end, context))
+
+
+def read_observed(observation: Observation, context: ReadingContext) -> When:
+    """When an observation was true: effective as dateTime, instant or Period, else `issued` (noted).
+
+    Source: CRITERIA ruling 18.
+    """
+    moment = observation.effective_date_time or observation.effective_instant
+    if moment or observation.effective_period:
+        return read_when(moment, observation.effective_period, context)
+    if observation.issued:
+        context.note("it has no effective date; the date of issue stands in")
+    return read_when(observation.issued, None, context)

@@ -66,8 +66,8 @@ def read_side(concepts: Iterable[CodeableConcept], context: ReadingContext) -> S
     Left and right together are bilateral; words that say several sides otherwise say none.
     """
     listed = tuple(concepts)
-    coded = {m.group for m in context.meanings(*listed) if m.concept == LATERALITY}
-    found = {_SIDES[group] for group in coded if group in _SIDES}
+    coded = {m.use for m in context.meanings(*listed) if m.concept == LATERALITY}
+    found = {_SIDES[use] for use in coded if use in _SIDES}
     if not found:
         spoken = {word for concept in listed for word in _spoken(concept)}
         found = {side for word, side in _WORDS.items() if word in spoken}

@@ -1,7 +1,0 @@
-"""Stub."""
-
-from __future__ import annotations
-
-from cds_service.fhir.context import Reader
-
-READERS: tuple[Reader, ...] = ()
