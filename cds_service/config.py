@@ -1,0 +1,136 @@
+"""The settings: environment variables with the prefix CDS_, and a `.env` file.
+
+Read once by an entry point and handed inward. A first run needs none of them. Names and
+defaults are part of the contract with whoever operates the service: add, do not rename.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cds_service.errors import ConfigurationError
+
+
+def _listed(value: object) -> object:
+    """The parts of a list written with commas or spaces; a JSON list is read as one."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else text.replace(",", " ").split()
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Each description is what the README table says of it."""
+
+    model_config = SettingsConfigDict(env_prefix="CDS_", env_file=".env", extra="ignore", frozen=True)
+
+    mappings_dir: Path | None = Field(
+        default=None, description="Folder of mapping files to use instead of those shipped with the service."
+    )
+    site: str | None = Field(
+        default=None,
+        description="Name of the site file (mappings/sites/NAME.yaml) laid over the mappings: local codes, contact.",
+    )
+    trial: str = Field(default="extend-op", description="Id of the trial that the hooks screen for.")
+    public_url: str | None = Field(
+        default=None,
+        description="URL under which EHRs reach the service. Setting it demands signed calls (CDS_TRUSTED_CLIENTS).",
+    )
+    trusted_clients: Path | None = Field(
+        default=None,
+        description="File of the EHRs whose signed calls are accepted: issuer, audience, JWKS or jku.",
+    )
+    allowed_fhir_servers: Listed = Field(
+        default=(),
+        description=(
+            "Base URLs of FHIR servers a hook call may point to, separated by commas."
+            " Servers on loopback are always allowed; no other server is ever asked."
+        ),
+    )
+    cors_origins: Listed = Field(
+        default=(),
+        description="Origins of browser-based EHRs that may call, separated by commas. Loopback always may.",
+    )
+    hook_deadline_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Time in which a hook call is answered, fetching from the FHIR server included.",
+    )
+    max_body_bytes: int = Field(
+        default=20_000_000,
+        ge=1_000,
+        description="Largest hook body accepted, and largest page accepted from a FHIR server, in bytes.",
+    )
+    card_max_unknowns: int = Field(
+        default=8, ge=0, description="No card is shown when more criteria than this cannot be decided."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="DEBUG, INFO, WARNING or ERROR. No level logs patient data."
+    )
+
+    def check_address(self, host: str) -> None:
+        """Refuse to listen where unsigned calls would be unsafe.
+
+        Raises ConfigurationError, naming the setting, for an address that is not loopback
+        or a public URL as long as calls cannot be verified.
+        """
+        if self.trusted_clients is not None:
+            raise ConfigurationError(
+                "CDS_TRUSTED_CLIENTS is set, but this version cannot verify signed calls yet:"
+                " unset it and listen on loopback (127.0.0.1)."
+            )
+        if self.public_url is not None:
+            raise ConfigurationError(
+                "CDS_PUBLIC_URL is set but CDS_TRUSTED_CLIENTS is not: the service would answer anyone."
+                " Unset CDS_PUBLIC_URL, or name the EHRs to trust in CDS_TRUSTED_CLIENTS."
+            )
+        if not is_loopback(host):
+            raise ConfigurationError(
+                f"Listening on {host or 'every address'} without CDS_TRUSTED_CLIENTS would answer anyone."
+                " Listen on 127.0.0.1, or name the EHRs to trust in CDS_TRUSTED_CLIENTS."
+            )
+
+    def as_environment(self) -> dict[str, str]:
+        """The settings that differ from the defaults, as environment variables for worker processes."""
+        differing = self.model_dump(mode="json", exclude_defaults=True)
+        return {
+            f"CDS_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in differing.items()
+            if value is not None
+        }
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises ConfigurationError, naming each setting that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+    except ValueError as error:
+        raise ConfigurationError(f"A setting of the environment or .env cannot be read: {error}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own loopback."""
+    bare = host.strip("[]").lower()
+    if bare == "localhost":
+        return True
+    try:
+        return ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def _explain(error: ValidationError) -> str:
+    parts = (f"CDS_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"])
+    return "Settings that cannot be used: " + "; ".join(parts)
