@@ -1,0 +1,94 @@
+"""The words of a card below its summary, in Markdown without HTML.
+
+In the order in which a clinician asks: why this patient, what is missing, what only I can
+say, until when, whom do I call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cds_service.catalog.sites import Contact
+from cds_service.domain.criteria import Outcome
+from cds_service.domain.trials import Trial
+from cds_service.domain.verdicts import Assessment, Basis, Missing, Verdict
+from cds_service.reports.escaping import escape_markdown as safe
+from cds_service.reports.markdown import in_words
+
+LEADING = ("histology", "stage-iv", "progression", "lesion-count", "baseline-imaging", "pre-baseline-imaging")
+"""The criteria the trial turns on: their reasons are written out, the others' titles only."""
+_EVIDENCE_SHOWN = 3
+
+
+def write_detail(trial: Trial, assessment: Assessment, contact: Contact) -> str:
+    """The card's detail."""
+    titles = {criterion.id: criterion.title for criterion in trial.criteria}
+    parts = (
+        _why(assessment, titles),
+        _section("Missing", (_open(v, titles) for v in assessment.verdicts if v.outcome is Outcome.UNKNOWN)),
+        _section("For you to judge", (_line(v, titles) for v in assessment.verdicts if v.outcome is Outcome.REVIEW)),
+        _until(assessment),
+        _contact(trial, contact),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    listed = list(lines)
+    return "\n".join((f"**{title}**", "", *listed)) if listed else ""
+
+
+def _why(assessment: Assessment, titles: dict[str, str]) -> str:
+    passed = [verdict for verdict in assessment.verdicts if verdict.outcome is Outcome.PASS]
+    lines = [_line(verdict, titles) for verdict in passed if verdict.id in LEADING]
+    others = [verdict for verdict in passed if verdict.id not in LEADING]
+    recorded = [titles.get(v.id, v.id) for v in others if v.basis is not Basis.NO_RECORD]
+    unrecorded = [titles.get(v.id, v.id) for v in others if v.basis is Basis.NO_RECORD]
+    if recorded:
+        lines.append(f"- Also fits: {safe(', '.join(recorded))}")
+    if unrecorded:
+        lines.append(f"- No record of what would exclude: {safe(', '.join(unrecorded))}")
+    return _section("Why", lines)
+
+
+def _line(verdict: Verdict, titles: dict[str, str]) -> str:
+    return f"- {safe(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}{_evidence(verdict)}"
+
+
+def _evidence(verdict: Verdict) -> str:
+    """The first pieces of evidence with their dates, and how many more there are."""
+    shown = [
+        safe(f"{item.text} ({item.date[:10]})" if item.date else item.text)
+        for item in verdict.evidence[:_EVIDENCE_SHOWN]
+        if item.text
+    ]
+    more = len(verdict.evidence) - _EVIDENCE_SHOWN
+    if more > 0:
+        shown.append(f"and {more} more")
+    return "".join(f"\n  - {item}" for item in shown)
+
+
+def _open(verdict: Verdict, titles: dict[str, str]) -> str:
+    needed = "".join(f"\n  - needed: {_needed(item)}" for item in verdict.missing)
+    return f"- {safe(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}{needed}"
+
+
+def _needed(missing: Missing) -> str:
+    days = [f"{word} {in_words(day)}" for word, day in (("from", missing.opens), ("until", missing.closes)) if day]
+    how = f" ({safe(missing.how)})" if missing.how else ""
+    return " ".join([f"{safe(missing.what)}{how}", *days])
+
+
+def _until(assessment: Assessment) -> str:
+    if assessment.closes is None:
+        return "**Until when**\n\nNothing that fits today runs out by time alone."
+    return f"**Until when**\n\nWhat fits today holds until {in_words(assessment.closes)}, if nothing new is recorded."
+
+
+def _contact(trial: Trial, contact: Contact) -> str:
+    ways = [safe(way) for way in (contact.team, contact.phone, contact.email) if way]
+    whom = ", ".join(ways) or f"the {safe(trial.short_title)} trial team (see the registry page below)"
+    return (
+        f"**Contact**\n\n{whom}\n\n"
+        "A computed reading of the record, not a decision: eligibility is confirmed by the trial team."
+    )
