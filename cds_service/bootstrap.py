@@ -1,0 +1,74 @@
+"""The composition root: settings become the catalog, the adapters and the use cases."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from cds_service.catalog.catalog import Catalog
+from cds_service.catalog.loading import load_catalog, mappings_directory
+from cds_service.catalog.overrides import load_override_reasons
+from cds_service.catalog.sites import Contact
+from cds_service.catalog.watching import observation_codes
+from cds_service.cds.answering import TrialService
+from cds_service.cds.cards import Sender
+from cds_service.config import Settings
+from cds_service.domain.facts import PatientFacts
+from cds_service.domain.trials import Trial
+from cds_service.errors import UsageError
+from cds_service.fhir.bundles import Found
+from cds_service.fhir.reading import read_patient
+from cds_service.fhir.searches import Searches
+from cds_service.fhir.servers import AllowedServers
+from cds_service.screening.ports import Deliveries, ReadRecord
+from cds_service.screening.speaking import SpeakingRules
+
+
+def build_catalog(settings: Settings) -> Catalog:
+    """The mappings the settings name. Raises MappingError with every mistake in them."""
+    return load_catalog(settings.mappings_dir, settings.site)
+
+
+def find_trial(catalog: Catalog, trial_id: str) -> Trial:
+    """The trial of an id. Raises UsageError, naming those there are."""
+    try:
+        return catalog.trials[trial_id]
+    except KeyError:
+        known = ", ".join(sorted(catalog.trials)) or "none"
+        raise UsageError(f"there is no trial '{trial_id}' in the mappings; there are: {known}") from None
+
+
+def build_trial_service(settings: Settings) -> TrialService:
+    """What answers the hooks of the trial that the settings name."""
+    catalog = build_catalog(settings)
+    trial = find_trial(catalog, settings.trial)
+    reasons = load_override_reasons(mappings_directory(settings.mappings_dir))
+    contact = catalog.site.contact if catalog.site is not None else Contact()
+    return TrialService(
+        sender=Sender(trial, contact, reasons),
+        searches=Searches(observation_codes(catalog)),
+        servers=AllowedServers(settings.allowed_fhir_servers),
+        speaking=SpeakingRules(unknowns_at_most=settings.card_max_unknowns),
+        read=record_reader(catalog),
+        deadline_seconds=settings.hook_deadline_seconds,
+        max_page_bytes=settings.max_body_bytes,
+        engine_version=engine_version(),
+    )
+
+
+def record_reader(catalog: Catalog) -> ReadRecord[Found]:
+    """What turns the deliveries of a hook call into facts."""
+
+    def read(patient_id: str, deliveries: Deliveries[Found]) -> PatientFacts:
+        resources = [found for delivery in deliveries.values() for found in delivery.resources]
+        lacking = [(kind, delivery.problem) for kind, delivery in deliveries.items() if delivery.problem]
+        return read_patient(resources, catalog, patient=patient_id, not_retrieved=lacking)
+
+    return read
+
+
+def engine_version() -> str:
+    """The version of this package as installed."""
+    try:
+        return version("cds-service")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,119 @@
+"""The web application, and how it is served."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from cds_service import clock
+from cds_service.bootstrap import build_trial_service, engine_version
+from cds_service.config import Settings, read_settings
+from cds_service.fhir.client import open_http
+from cds_service.web import errors
+from cds_service.web.health import health_routes
+from cds_service.web.hooks import HookDesk, hook_routes
+
+LOOPBACK_ORIGINS = r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?"
+
+
+class _Http:
+    """The process's HTTP client, opened when first needed."""
+
+    def __init__(self) -> None:
+        self._client: httpx.AsyncClient | None = None
+
+    def __call__(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = open_http()
+        return self._client
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+def create_app(settings: Settings, today: Callable[[], date] = clock.today) -> FastAPI:
+    """The application for these settings, its mappings loaded.
+
+    Raises MappingError or ConfigurationError where it cannot be built. `today` is the day
+    that hooks are assessed for.
+    """
+    service = build_trial_service(settings)
+    http = _Http()
+    app = FastAPI(
+        title="CDS Hooks service of EXTEND-OP",
+        version=engine_version(),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(http),
+    )
+    errors.install(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_origins),
+        allow_origin_regex=LOOPBACK_ORIGINS,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    app.include_router(hook_routes(HookDesk(service, today, http, settings.max_body_bytes)))
+    app.include_router(health_routes(service))
+    return app
+
+
+def _lifespan(http: _Http) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        spare_the_collector()
+        yield
+        await http.close()
+
+    return lifespan
+
+
+def spare_the_collector() -> None:
+    """Take what start-up built out of the garbage collector's rounds: it would pause calls tenfold."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+def app_from_environment() -> FastAPI:
+    """The application of a worker process, its settings read from the environment."""
+    settings = read_settings()
+    _log_to_stderr(settings)
+    return create_app(settings)
+
+
+def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
+    """Serve until stopped. Raises ConfigurationError for an address that would be unsafe."""
+    settings.check_address(host)
+    _log_to_stderr(settings)
+    os.environ.update(settings.as_environment())
+    app: FastAPI | str = "cds_service.web.app:app_from_environment" if workers > 1 else create_app(settings)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        workers=workers,
+        factory=workers > 1,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_level=settings.log_level.lower(),
+    )
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -1,0 +1,31 @@
+"""Whether the service lives, and whether it is ready to answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cds_service.cds.answering import TrialService
+
+
+def health_routes(service: TrialService) -> APIRouter:
+    """`/healthz` (the process answers) and `/readyz` (the mappings and the trial are loaded)."""
+    router = APIRouter(tags=["Health"])
+    trial = service.sender.trial
+
+    @router.get("/healthz")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def ready() -> dict[str, str]:
+        """What the service answers with: trial, its version, the mappings' digest."""
+        return {
+            "status": "ready",
+            "trial": trial.id,
+            "trial_version": trial.version,
+            "mappings_digest": trial.digest,
+            "engine_version": service.engine_version,
+        }
+
+    return router
