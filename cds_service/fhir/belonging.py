@@ -43,7 +43,7 @@ class Belonging:
         self._names = {held.name for held in who} | {reference_of(held.resource, held.full_url) for held in who}
         urns = [held.full_url for held in who if held.full_url and held.full_url.startswith("urn:")]
         self._names |= {f"Patient/{urn.rpartition(':')[2]}" for urn in urns} | set(urns)
-        self._bases = {_place(split(held.full_url)[0]) for held in who if held.full_url} - {""}
+        self._bases = {place(split(held.full_url)[0]) for held in who if held.full_url} - {""}
         self._known: dict[str, bool] = {}
 
     def names_patient(self, reference: str) -> bool:
@@ -57,7 +57,7 @@ class Belonging:
         if reference in self._record.aliases:
             return self._record.aliases[reference] in self._names
         base, name = split(reference)
-        if base and self._bases and _place(base) not in self._bases:
+        if base and self._bases and place(base) not in self._bases:
             return False
         return name in self._names or self._record.named(reference) in self._names
 
@@ -77,6 +77,6 @@ class Belonging:
         return subject is None or not subject.reference
 
 
-def _place(base: str) -> str:
+def place(base: str) -> str:
     """A server's base without scheme and case of the host, so that http and https agree."""
     return base.partition("://")[2].rstrip("/").lower()

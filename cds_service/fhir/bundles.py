@@ -5,6 +5,7 @@ Nothing is decoded but the carrier; each resource stays the bytes it came in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from cds_service.fhir.resources import Bundle
 _bundles = msgspec.json.Decoder(Bundle)
 _arrays = msgspec.json.Decoder(tuple[Raw, ...])
 _DEEPEST = 8
+_ARRAY = re.compile(rb"\s*\[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def open_one(raw: Json, full_url: str | None = None, depth: int = 0) -> Iterator
     A `Parameters` or anything else is given as it is; who reads it decides. Raises NotFhir
     for an array or a Bundle that is no JSON, or nested deeper than anybody nests them.
     """
-    if memoryview(raw)[:64].tobytes().lstrip()[:1] == b"[":
+    if _ARRAY.match(memoryview(raw)):
         yield from _in_array(raw, depth)
         return
     kind = type_of(raw)
