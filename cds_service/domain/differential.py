@@ -14,10 +14,10 @@ from decimal import Decimal
 from cds_service.domain.facts import Comparator, Evidence, LabResult
 from cds_service.domain.results import sort_results
 
-SEGMENTED = "segs"
-BANDS = "bands"
-CORRECTED = "support_corrected"
-_PARTS = frozenset({SEGMENTED, BANDS})
+_SEGMENTED = frozenset({"segmented_count", "segmented_percent"})
+_BANDS = frozenset({"band_count", "band_percent"})
+_PARTS = _SEGMENTED | _BANDS
+_CORRECTED = "support_corrected"
 _UPPER = frozenset({Comparator.LESS, Comparator.AT_MOST})
 
 
@@ -27,7 +27,7 @@ def with_derived(
     """The results of a cell count, completed on days without a usable one by derived results.
 
     `wholes` count all cells, `percents` say what share of them; results of `direct` and
-    `percents` with the use "segs" or "bands" are parts that add up.
+    `percents` that count segmented or band cells only are parts that add up.
     """
     measured = [result for result in direct if result.use not in _PARTS]
     days = {result.date for result in measured if result.value is not None}
@@ -49,7 +49,7 @@ def _products(wholes: Sequence[LabResult], percents: Sequence[LabResult]) -> lis
 def _same_collection(percent: LabResult, wholes: Sequence[LabResult]) -> LabResult | None:
     """The leukocyte count of the same collection: corrected for erythroblasts first, the lowest of several."""
     shared = [whole for whole in wholes if whole.value is not None and _of_one_draw(whole, percent)]
-    corrected = [whole for whole in shared if whole.use == CORRECTED]
+    corrected = [whole for whole in shared if whole.use == _CORRECTED]
     return min(corrected or shared, key=_amount, default=None)
 
 
@@ -74,11 +74,11 @@ def _product(whole: LabResult | None, percent: LabResult) -> LabResult | None:
 
 def _sums(parts: Sequence[LabResult]) -> list[LabResult]:
     usable = [part for part in parts if part.use in _PARTS and part.value is not None]
-    bands = [part for part in usable if part.use == BANDS]
+    bands = [part for part in usable if part.use in _BANDS]
     found = [
         _sum(part, next((band for band in bands if _of_one_draw(band, part)), None))
         for part in usable
-        if part.use == SEGMENTED
+        if part.use in _SEGMENTED
     ]
     return [result for result in found if result is not None]
 
