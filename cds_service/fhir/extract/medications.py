@@ -2,6 +2,242 @@
 
 from __future__ import annotations
 
-from cds_service.fhir.context import Reader
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-READERS: tuple[Reader, ...] = ()
+from cds_service.domain.codes import Meaning, Meanings, of_concept
+from cds_service.domain.dates import PartialDate
+from cds_service.domain.facts import Intent, MedicationSource
+from cds_service.domain.facts import Medication as DrugFact
+from cds_service.fhir.context import Reader, ReadingContext
+from cds_service.fhir.extract.dates import When, read_date, read_when
+from cds_service.fhir.extract.intents import read_intent
+from cds_service.fhir.extract.words import all_words, words_of
+from cds_service.fhir.resources import (
+    CodeableConcept,
+    Condition,
+    Dosage,
+    Medication,
+    MedicationAdministration,
+    MedicationRequest,
+    MedicationStatement,
+    Period,
+    Reference,
+)
+
+_SUPPORTIVE = "supportive"
+_LOCAL = (
+    "intravesical",
+    "intrathecal",
+    "intraventricular",
+    "intra-arterial",
+    "intraarterial",
+    "intraperitoneal",
+    "intrapleural",
+    "intralesional",
+    "intravitreal",
+    "intravesicular",
+    "pyelocalyceal",
+    "ophthalmic",
+    "topical",
+    "cutaneous route",
+    "cream",
+)
+"""Words of a route or a product by which a drug acts where it is put: never a line of therapy."""
+_NOT_CANCER = frozenset({"rheumatologic"})
+_CANCER = frozenset({"primary-cancer", "cancer-type", "secondary-site"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Drug:
+    """What a record names as its drug: the agents, and the words for people."""
+
+    agents: Meanings
+    text: str
+    words: tuple[str, ...]
+
+
+def read_administration(given: MedicationAdministration, context: ReadingContext) -> Iterator[DrugFact]:
+    """A drug that was given; one without an end that is in progress still runs."""
+    drug = _drug(given.medication_codeable_concept, given.medication_reference, context)
+    if not drug.agents:
+        return
+    when = read_when(given.effective_date_time, given.effective_period, context)
+    running = given.status == "in-progress" and given.effective_period is not None and when.end is None
+    yield _fact(
+        drug,
+        MedicationSource.ADMINISTRATION,
+        when,
+        context,
+        ongoing=running,
+        intent=read_intent(given.extension, (given.category, *given.reason_code), context),
+        stop_reasons=given.status_reason,
+        reasons=_reasons(given.reason_code, given.reason_reference, context),
+        route=_route([given.dosage.route, given.dosage.site] if given.dosage else []),
+    )
+
+
+def read_statement(statement: MedicationStatement, context: ReadingContext) -> Iterator[DrugFact]:
+    """A drug said to be or to have been taken; not what is said not to be."""
+    if statement.status == "not-taken":
+        return
+    drug = _drug(statement.medication_codeable_concept, statement.medication_reference, context)
+    if not drug.agents:
+        return
+    when = read_when(statement.effective_date_time, statement.effective_period, context)
+    yield _fact(
+        drug,
+        MedicationSource.STATEMENT,
+        when if statement.effective_period else When(when.start, None),
+        context,
+        given=statement.status != "intended",
+        ongoing=statement.status == "active" and (statement.effective_period is None or when.end is None),
+        intent=read_intent(statement.extension, (statement.category, *statement.reason_code), context),
+        stop_reasons=statement.status_reason,
+        reasons=_reasons(statement.reason_code, statement.reason_reference, context),
+        route=_route(_routes(statement.dosage)),
+    )
+
+
+def read_request(request: MedicationRequest, context: ReadingContext) -> Iterator[DrugFact]:
+    """A drug that was ordered: it may have been given."""
+    if request.status == "draft" or request.do_not_perform:
+        return
+    drug = _drug(request.medication_codeable_concept, request.medication_reference, context)
+    if not drug.agents:
+        return
+    yield _fact(
+        drug,
+        MedicationSource.REQUEST,
+        _ordered(request, context),
+        context,
+        given=False,
+        intent=read_intent(request.extension, (*request.category, *request.reason_code), context),
+        stop_reasons=[request.status_reason] if request.status_reason else (),
+        reasons=_reasons(request.reason_code, request.reason_reference, context),
+        route=_route(_routes(request.dosage_instruction)),
+    )
+
+
+def _ordered(request: MedicationRequest, context: ReadingContext) -> When:
+    """From the day of the order (else the start of the doses) to the end of doses or validity."""
+    bounds = [found for found in (_bounds(request.dosage_instruction), _validity(request)) if found is not None]
+    starts = (read_date(period.start, context) for period in bounds)
+    ends = (read_date(period.end, context) for period in bounds)
+    start = read_date(request.authored_on, context) or next((day for day in starts if day), None)
+    end = next((day for day in ends if day), None)
+    return When(start, end if end is not None and start is not None and end.latest >= start.earliest else None)
+
+
+def _bounds(doses: Iterable[Dosage]) -> Period | None:
+    repeats = (dose.timing.repeat for dose in doses if dose.timing is not None)
+    return next((repeat.bounds_period for repeat in repeats if repeat is not None and repeat.bounds_period), None)
+
+
+def _validity(request: MedicationRequest) -> Period | None:
+    return request.dispense_request.validity_period if request.dispense_request else None
+
+
+# --- the drug ------------------------------------------------------------------------------------
+
+
+def _drug(concept: CodeableConcept | None, reference: Reference | None, context: ReadingContext) -> _Drug:
+    """The agents of a drug given in place or by reference, by any code, else by name."""
+    concepts = [concept] if concept is not None else []
+    if reference is not None and (product := context.resolve(reference)) is not None:
+        concepts += _concepts_of(product, context)
+    words = tuple(text for one in concepts for text in all_words(one))
+    named = (reference.display,) if reference is not None and reference.display else ()
+    agents = of_concept(context.meanings(*concepts), "agent") or _named((*words, *named), context)
+    text = next((told for one in concepts if (told := words_of(one))), *named[:1] or ("",))
+    return _Drug(agents, text, words)
+
+
+def _concepts_of(product: object, context: ReadingContext) -> list[CodeableConcept]:
+    if not isinstance(product, Medication):
+        return []
+    concepts = [product.code] if product.code is not None else []
+    for ingredient in product.ingredient:
+        if ingredient.item_codeable_concept is not None:
+            concepts.append(ingredient.item_codeable_concept)
+        inner = context.resolve(ingredient.item_reference) if ingredient.item_reference is not None else None
+        if isinstance(inner, Medication) and inner.code is not None:
+            concepts.append(inner.code)
+    return concepts
+
+
+def _named(words: Iterable[str], context: ReadingContext) -> Meanings:
+    found: dict[Meaning, None] = {}
+    for text in words:
+        found.update(dict.fromkeys(of_concept(context.catalog.agents_named(text), "agent")))
+    return tuple(found)
+
+
+def _fact(
+    drug: _Drug,
+    source: MedicationSource,
+    when: When,
+    context: ReadingContext,
+    *,
+    given: bool = True,
+    ongoing: bool = False,
+    intent: Intent | str | None = None,
+    stop_reasons: Iterable[CodeableConcept] = (),
+    reasons: Meanings = (),
+    route: str = "",
+) -> DrugFact:
+    acting = [agent for agent in drug.agents if agent.use != _SUPPORTIVE]
+    systemic = not _is_local(route) and not any(_is_local(words) for words in drug.words)
+    return DrugFact(
+        evidence=context.evidence(when.text, drug.text),
+        agents=tuple(dict.fromkeys(agent.group for agent in acting or drug.agents)),
+        classes=frozenset(agent.use for agent in acting or drug.agents),
+        source=source,
+        start=when.start or when.end,
+        end=_end(when),
+        given=given,
+        ongoing=ongoing,
+        counts=bool(acting) and systemic and intent != _SUPPORTIVE and not _for_another_disease(reasons),
+        intent=intent if isinstance(intent, Intent) else None,
+        stop_reasons=of_concept(context.meanings(*stop_reasons), "stop-reason"),
+        reasons=reasons,
+        route=route,
+    )
+
+
+def _end(when: When) -> PartialDate | None:
+    if when.start is None or when.end is None:
+        return when.end
+    return when.end if when.end.latest >= when.start.earliest else None
+
+
+def _routes(doses: Iterable[Dosage]) -> list[CodeableConcept | None]:
+    return [concept for dose in doses for concept in (dose.route, dose.site)]
+
+
+def _route(concepts: Iterable[CodeableConcept | None]) -> str:
+    return "; ".join(text for concept in concepts for text in all_words(concept))
+
+
+def _is_local(words: str) -> bool:
+    lowered = words.lower()
+    return any(word in lowered for word in _LOCAL)
+
+
+def _reasons(codes: Iterable[CodeableConcept], references: Iterable[Reference], context: ReadingContext) -> Meanings:
+    conditions = (context.resolve(reference) for reference in references)
+    named = [found.code for found in conditions if isinstance(found, Condition)]
+    return context.meanings(*codes, *named)
+
+
+def _for_another_disease(reasons: Meanings) -> bool:
+    """Given for a disease that is no cancer (methotrexate for arthritis)."""
+    concepts = {reason.concept for reason in reasons}
+    return bool(concepts & _NOT_CANCER) and not concepts & _CANCER
+
+
+READERS: tuple[Reader, ...] = (
+    Reader(MedicationAdministration, "medications", read_administration),
+    Reader(MedicationStatement, "medications", read_statement),
+    Reader(MedicationRequest, "medications", read_request),
+)
