@@ -1,6 +1,7 @@
 """What the mapping files say, compiled for reading: looked up by code, by words, by name.
 
-Built once at start by `load_catalog`; immutable afterwards, so it may be shared by threads.
+Built once at start by `load_catalog`; nothing of it changes afterwards but the answers it
+remembers, so it may be shared by threads.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cds_service.catalog.concepts import CodeRow
+from cds_service.catalog.lookups import AgentNames, CodeIndex, Lexicon
+from cds_service.catalog.sites import Site
 from cds_service.domain.codes import Meanings
 from cds_service.domain.quantities import Analyte
 from cds_service.domain.trials import Trial
@@ -15,7 +19,13 @@ from cds_service.domain.trials import Trial
 
 @dataclass(frozen=True, slots=True)
 class LabTest:
-    """What a laboratory code measures: the analyte, and the use the table gives the code."""
+    """What a laboratory code measures: the analyte, and the use the table gives the code.
+
+    Uses: `direct`, `direct_molar`; `calc_percent` (a percentage), `segmented_percent`,
+    `band_percent`, `segmented_count`, `band_count` (parts of the neutrophils); `support`;
+    `caution` (not to be used by itself); `ignore` (looks alike, is not it); `qual_serum`,
+    `qual_urine`, `quant_serum`, `quant_urine`, `interpretation` (pregnancy).
+    """
 
     analyte: str
     use: str
@@ -25,16 +35,26 @@ class LabTest:
 class Catalog:
     """Trials, codes, words, analytes: everything `mappings/` holds.
 
-    The look-ups below are memoised dictionaries; the loader fills `_codes` (exact codes by
-    canonical system), `_prefixes` (ICD-10-CM, longest prefix wins inside one concept),
-    `_patterns` (words), `_tests` (laboratory codes).
+    `digest` is "sha256:..." over the bytes of every file read. `site` is the overlay it was
+    read with. `rows`, `test_rows` keep what the files say, for `mappings show`.
     """
 
     trials: Mapping[str, Trial]
     analytes: Mapping[str, Analyte]
     digest: str
-    site: str | None = None
-    systems: Mapping[str, str] = field(default_factory=dict)
+    codes: CodeIndex
+    lexicon: Lexicon
+    agents: AgentNames
+    tests: Mapping[tuple[str, str], LabTest]
+    rows: tuple[CodeRow, ...] = ()
+    test_rows: tuple[CodeRow, ...] = ()
+    site: Site | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    backbone: frozenset[str] = frozenset()
+
+    def system(self, system: str) -> str:
+        """The canonical URI of a code system; any spelling of one we know, else the text itself."""
+        return self.codes.canonical(system)
 
     def meanings(self, system: str | None, code: str | None) -> Meanings:
         """Every meaning of a code, of all concepts; empty where it is in no table.
@@ -43,16 +63,19 @@ class Catalog:
         ICD-10-CM code with or without its dot. Of ICD-10-CM the longest listed prefix wins
         within each concept.
         """
-        raise RuntimeError("not built yet")
+        return self.codes.meanings(system, code)
 
     def words(self, text: str) -> Meanings:
         """What free text means by the patterns of `mappings/` (basis TEXT); empty for none."""
-        raise RuntimeError("not built yet")
+        return self.lexicon.words(text) if text else ()
 
     def agents_named(self, text: str) -> Meanings:
-        """The agents (concept "agent") whose ingredient name stands in a text."""
-        raise RuntimeError("not built yet")
+        """The agents (concept "agent") whose ingredient, brand or regimen name stands in a text."""
+        return self.agents.named(text) if text else ()
 
     def lab_test(self, system: str | None, code: str | None) -> LabTest | None:
         """The analyte a laboratory code measures, None where it is not one of ours."""
-        raise RuntimeError("not built yet")
+        if not system or not code:
+            return None
+        found = self.tests.get((system, code))
+        return found if found is not None else self.tests.get(self.codes.resolved(system, code))

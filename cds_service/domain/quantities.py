@@ -21,13 +21,14 @@ class Conversion:
     """canonical = value * multiply_by / divide_by; both exact, so 25.65 umol/L is 1.5 mg/dL.
 
     `only_for` holds codes ("system|code") to which the unit is limited (haemoglobin in
-    mmol/L), empty for all. `at_most` bounds the values that can be meant (a fraction <= 1).
+    mmol/L), empty for all. `at_most` and `at_least` bound the values that can be meant (a fraction <= 1).
     """
 
     multiply_by: Decimal
     divide_by: Decimal = Decimal(1)
     at_most: Decimal | None = None
     only_for: frozenset[str] = frozenset()
+    at_least: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
         return Unusable(f"unit '{unit[:40]}' is not one {analyte.title} can have")
     if conversion.at_most is not None and value > conversion.at_most:
         return Unusable(f"{value} is too large for unit '{unit[:40]}' of {analyte.title}")
+    if conversion.at_least is not None and value < conversion.at_least:
+        return Unusable(f"{value} is too small for unit '{unit[:40]}' of {analyte.title}")
     return _plausible(analyte, _scaled(conversion, value))
 
 
