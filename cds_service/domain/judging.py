@@ -17,6 +17,8 @@ from cds_service.domain.rules import (
     disease,
     labs,
     lines,
+    malignancies,
+    marrow,
     opinions,
     person,
     progression,
@@ -25,7 +27,7 @@ from cds_service.domain.rules import (
 from cds_service.domain.verdicts import Finding
 
 
-def judge(rule: kinds.Rule, case: Case, as_of: AsOf) -> Finding:
+def judge(rule: kinds.Rule, case: Case, as_of: AsOf) -> Finding:  # noqa: C901, PLR0912  (one case per kind of rule)
     """What a rule finds in a case on a day; never raises on what a record may hold."""
     match rule:
         case kinds.NotKnownDead():
@@ -39,7 +41,7 @@ def judge(rule: kinds.Rule, case: Case, as_of: AsOf) -> Finding:
         case kinds.PrimaryCancerOf():
             return disease.judge_primary(rule, case, as_of)
         case kinds.NoOtherMalignancy():
-            return disease.judge_other_malignancy(rule, case, as_of)
+            return malignancies.judge_other_malignancy(rule, case, as_of)
         case kinds.ProgressiveDisease():
             return progression.judge_progression(case, as_of)
         case kinds.LesionCountBetween():
@@ -61,7 +63,7 @@ def judge(rule: kinds.Rule, case: Case, as_of: AsOf) -> Finding:
         case kinds.NoActiveCondition():
             return conditions.judge_no_condition(rule, case, as_of)
         case kinds.NoMarrowInvolvement():
-            return conditions.judge_no_marrow(rule, case, as_of)
+            return marrow.judge_no_marrow(rule, case, as_of)
         case kinds.PriorLinesAtMost():
             return lines.judge_prior_lines(rule, case, as_of)
         case _:

@@ -12,7 +12,15 @@ from enum import Enum
 from cds_service.domain.codes import Meaning, MeaningBasis, Meanings, of_concept
 from cds_service.domain.criteria import NodalRow, NodalRules, NodeCategory
 from cds_service.domain.dates import PartialDate
-from cds_service.domain.facts import Condition, Evidence, Lesion, LesionRole, PatientFacts, StageObservation
+from cds_service.domain.facts import (
+    CancerProfile,
+    Condition,
+    Evidence,
+    Lesion,
+    LesionRole,
+    PatientFacts,
+    StageObservation,
+)
 from cds_service.domain.primaries import Primary
 
 _NODE = "lymph_node:"
@@ -75,10 +83,13 @@ class _Reader:
         self._others = frozenset(others) if ours else frozenset()
 
     def of_condition(self, condition: Condition) -> Iterator[SpreadStatement]:
-        if not condition.meanings and not condition.stages:
+        if not condition.meanings and not condition.stages and condition.profile is None:
             return
-        for row in of_concept(condition.meanings, "secondary-site"):
+        secondary = of_concept(condition.meanings, "secondary-site")
+        for row in secondary:
             yield self._secondary(condition, row)
+        if condition.profile is CancerProfile.SECONDARY and not secondary:
+            yield SpreadStatement(Proof.WORDS, condition.evidence, date=condition.since)
         named = of_concept(condition.meanings, "stage")
         for rows in (named, of_concept(condition.stages, "stage")):
             said = self._staged(rows, condition.evidence, condition.since, (condition.evidence.reference,))
