@@ -83,11 +83,13 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
     conversion = analyte.conversion(unit, code)
     if conversion is None:
         return Unusable(f"unit '{unit[:40]}' is not one {analyte.title} can have")
+    if not value.is_finite():
+        return Unusable(f"the value recorded for {analyte.title} is not a finite number")
     if conversion.at_most is not None and value > conversion.at_most:
-        return Unusable(f"{value} is too large for unit '{unit[:40]}' of {analyte.title}")
+        return Unusable(f"the value is too large for unit '{unit[:40]}' of {analyte.title}")
     if conversion.at_least is not None and value < conversion.at_least:
-        return Unusable(f"{value} is too small for unit '{unit[:40]}' of {analyte.title}")
-    return _plausible(analyte, _scaled(conversion, value))
+        return Unusable(f"the value is too small for unit '{unit[:40]}' of {analyte.title}")
+    return _plausible(analyte, _scaled(conversion, value), unit)
 
 
 def _scaled(conversion: Conversion, value: Decimal) -> Decimal | Unusable:
@@ -99,18 +101,21 @@ def _scaled(conversion: Conversion, value: Decimal) -> Decimal | Unusable:
             return Unusable("the value is not a number that can be converted")
 
 
-def _plausible(analyte: Analyte, value: Decimal | Unusable) -> Decimal | Unusable:
+def _plausible(analyte: Analyte, value: Decimal | Unusable, unit: str) -> Decimal | Unusable:
     if isinstance(value, Unusable):
         return value
-    if not value.is_finite():
-        return Unusable(f"the value recorded for {analyte.title} is not a finite number")
     if analyte.plausible and not analyte.plausible[0] <= value <= analyte.plausible[1]:
-        return Unusable(f"{plain(value)} {analyte.unit} is not plausible for {analyte.title}")
+        return Unusable(f"the value is not plausible for {analyte.title} in '{unit[:40]}'")
     return value
 
 
 def plain(value: Decimal) -> str:
-    """A number for people: no exponent, thousands separated, no trailing zeros, at most 4 decimals."""
+    """A number for people: no exponent, thousands separated, no trailing zeros, at most 4 decimals.
+
+    Numbers of more than 15 digits before the point, which nothing here measures, keep an exponent.
+    """
+    if abs(value.adjusted()) > 15:
+        return str(value)
     rounded = value if value == value.to_integral_value() else round(value, 4)
     text = f"{rounded:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
