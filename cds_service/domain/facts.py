@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 from cds_service.domain.codes import Meanings
 from cds_service.domain.dates import AsOf, PartialDate
@@ -598,10 +599,11 @@ class PatientFacts:
     def known_on(self, as_of: AsOf) -> PatientFacts:
         """The same facts without those dated after `as_of`, which do not exist yet.
 
-        A condition that ended only after `as_of` is active again. A partial date that may
-        be past counts as past. A fact without a date is always known.
+        A condition that ended only after `as_of` is active again, and who died after it is
+        not known dead. A partial date that may be past counts as past. A fact without a date
+        is always known.
         """
-        known: dict[str, object] = {}
+        known: dict[str, Any] = {"person": _alive_until_then(self.person, as_of)}
         hidden = 0
         for name in _DATED:
             items = getattr(self, name)
@@ -610,9 +612,8 @@ class PatientFacts:
                 known[name] = kept
                 hidden += len(items) - len(kept)
         conditions = known.get("conditions", self.conditions)
-        assert isinstance(conditions, tuple)
         known["conditions"] = tuple(_as_it_stood(condition, as_of) for condition in conditions)
-        return replace(self, hidden=self.hidden + hidden, **known)  # type: ignore[arg-type]
+        return replace(self, hidden=self.hidden + hidden, **known)
 
     def missing_kind(self, *kinds: Kind) -> str | None:
         """Why one of these kinds could not be had; None when all were read."""
@@ -628,6 +629,11 @@ _DATED = tuple(
 
 def _exists(when: PartialDate | None, as_of: AsOf) -> bool:
     return when is None or as_of.has_come(when.earliest)
+
+
+def _alive_until_then(person: Person, as_of: AsOf) -> Person:
+    died_later = person.deceased_on is not None and not as_of.has_come(person.deceased_on.earliest)
+    return replace(person, deceased=None, deceased_on=None) if died_later else person
 
 
 def _as_it_stood(condition: Condition, as_of: AsOf) -> Condition:

@@ -44,14 +44,14 @@ def assess(trial: Trial, facts: PatientFacts, as_of: date, engine_version: str =
 
     Pure: reads nothing but its arguments. A rule that meets a record it cannot judge says
     `unknown`; it does not raise. `next_change` is the first later day on which a verdict
-    differs though no record changes; `closes` the last day before a pass ends.
+    differs though no record changes; `closes` the last day before a pass ends. Facts dated
+    after the day do not exist for it, so they move neither.
     """
-    record = _Record(trial, facts)
-    today = record.on(as_of)
-    judged = [_judge_in_time(criterion, record, as_of) for criterion in trial.criteria]
+    case = Case(facts.known_on(AsOf(as_of)), trial.rules, trial.types)
+    judged = [_judge_in_time(criterion, case, as_of) for criterion in trial.criteria]
     verdicts = tuple(verdict for verdict, _, _ in judged)
-    notes = today.facts.data_quality + tuple(note for _, _, found in judged for note in found)
-    choice = choose_pair(today.scans, trial.rules.staging, AsOf(as_of))
+    notes = case.facts.data_quality + tuple(note for _, _, found in judged for note in found)
+    choice = choose_pair(case.scans, trial.rules.staging, AsOf(as_of))
     return Assessment(
         trial=trial.id,
         trial_version=trial.version,
@@ -59,13 +59,13 @@ def assess(trial: Trial, facts: PatientFacts, as_of: date, engine_version: str =
         as_of=as_of,
         status=status_of(verdicts),
         verdicts=verdicts,
-        lesions=today.lesions.summary,
+        lesions=case.lesions.summary,
         baseline=choice.baseline_set,
         pre_baseline=choice.pre_baseline_set,
-        therapy=today.therapy.summary,
+        therapy=case.therapy.summary,
         closes=min((v.valid_until for v in verdicts if v.valid_until is not None), default=None),
         next_change=min((turn for _, turn, _ in judged if turn is not None), default=None),
-        data_quality=tuple(dict.fromkeys(notes + _counts(today.facts))),
+        data_quality=tuple(dict.fromkeys(notes + _counts(case.facts))),
         mappings_digest=trial.digest,
         engine_version=engine_version,
     )
@@ -79,38 +79,17 @@ def status_of(verdicts: tuple[Verdict, ...]) -> Status:
     return Status.POSSIBLE if Outcome.UNKNOWN in outcomes else Status.CANDIDATE
 
 
-class _Record:
-    """A patient's facts as the days go by: one case for all days between two appearances."""
-
-    def __init__(self, trial: Trial, facts: PatientFacts) -> None:
-        self._trial = trial
-        self._facts = facts
-        self._cases: list[tuple[date, date | None, Case]] = []
-
-    def on(self, day: date) -> Case:
-        """The case on a day."""
-        return self._find(day)[2]
-
-    def next_appearance(self, day: date) -> date | None:
-        """The next day on which a fact begins to exist (or an ended condition to have ended)."""
-        return self._find(day)[1]
-
-    def _find(self, day: date) -> tuple[date, date | None, Case]:
-        for first, until, case in self._cases:
-            if first <= day and (until is None or day < until):
-                return first, until, case
-        clock = AsOf(day)
-        case = Case(self._facts.known_on(clock), self._trial.rules, self._trial.types)
-        self._cases.append((day, clock.turns_on, case))
-        return self._cases[-1]
-
-
 def _judge_in_time(
-    criterion: Criterion, record: _Record, as_of: date
+    criterion: Criterion, case: Case, as_of: date
 ) -> tuple[Verdict, date | None, tuple[DataQuality, ...]]:
-    finding, turn = _judge_on(criterion, record, as_of)
+    """One verdict, the first later day on which its outcome is another, and what was noticed.
+
+    From one day on which an answer about time turns to the next: between two of them no
+    answer differs, so no verdict can.
+    """
+    finding, turn = _judge_on(criterion, case, as_of)
     while turn is not None:
-        later, next_turn = _judge_on(criterion, record, turn)
+        later, next_turn = _judge_on(criterion, case, turn)
         if later.outcome is not finding.outcome:
             break
         turn = next_turn
@@ -118,11 +97,10 @@ def _judge_in_time(
     return _verdict(criterion, finding, valid_until), turn, finding.notes
 
 
-def _judge_on(criterion: Criterion, record: _Record, day: date) -> tuple[Finding, date | None]:
+def _judge_on(criterion: Criterion, case: Case, day: date) -> tuple[Finding, date | None]:
     clock = AsOf(day)
-    finding = judge(criterion.rule, record.on(day), clock)
-    turns = [turn for turn in (clock.turns_on, record.next_appearance(day)) if turn is not None]
-    return finding, min(turns, default=None)
+    finding = judge(criterion.rule, case, clock)
+    return finding, clock.turns_on
 
 
 def _verdict(criterion: Criterion, finding: Finding, valid_until: date | None) -> Verdict:
