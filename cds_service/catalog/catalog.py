@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds_service.catalog.concepts import CodeRow
+from cds_service.catalog.descriptions import ScanDescriptions
 from cds_service.catalog.lookups import AgentNames, CodeIndex, Lexicon
 from cds_service.catalog.sites import Site
 from cds_service.domain.codes import Meanings
@@ -51,6 +52,7 @@ class Catalog:
     site: Site | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     backbone: frozenset[str] = frozenset()
+    descriptions: ScanDescriptions = field(default_factory=ScanDescriptions)
 
     def system(self, system: str) -> str:
         """The canonical URI of a code system; any spelling of one we know, else the text itself."""

@@ -13,6 +13,7 @@ from cds_service.catalog.agents import NamedAgents, read_agents
 from cds_service.catalog.analytes import AnalyteFile, UnitRow, read_analytes, with_words
 from cds_service.catalog.catalog import Catalog, LabTest
 from cds_service.catalog.concepts import CodeRow, note_conflicts, read_concepts
+from cds_service.catalog.descriptions import ScanDescriptions, read_descriptions
 from cds_service.catalog.fields import Entry
 from cds_service.catalog.lookups import AgentNames, CodeIndex, Lexicon
 from cds_service.catalog.mistakes import Mistakes
@@ -93,6 +94,7 @@ class _Folder:
         agents = read_agents(self._entry("agents.yaml"))
         analytes = read_analytes(self._entry("analytes.yaml"), systems)
         lexicon = read_words(self._entry("words.yaml"), frozenset(row.concept for row in rows))
+        descriptions = self._descriptions()
         vocabulary = self._vocabulary(rows, lexicon, analytes, agents)
         trials = self._trials(vocabulary)
         sites = self._sites(systems, vocabulary)
@@ -102,12 +104,16 @@ class _Folder:
         if self._mistakes.found:
             return Reading(self._mistakes, None, analytes.units, sites)
         site = sites.get(self._site) if self._site is not None else None
-        parts = _Parts(systems, rows, agents, analytes, lexicon, trials, site, self._digest())
+        parts = _Parts(systems, rows, agents, analytes, lexicon, trials, site, self._digest(), descriptions)
         return Reading(self._mistakes, _compile(parts), analytes.units, sites)
 
     def _entry(self, name: str) -> Entry:
         block = read_yaml(self._directory / name, name, self._mistakes)
         return Entry(name, block, self._mistakes)
+
+    def _descriptions(self) -> ScanDescriptions:
+        name = "imaging-descriptions.yaml"
+        return read_descriptions(self._entry(name)) if (self._directory / name).exists() else ScanDescriptions()
 
     def _names(self, folder: str) -> list[str]:
         return sorted(f"{folder}/{path.name}" for path in (self._directory / folder).glob("*.yaml"))
@@ -184,6 +190,7 @@ class _Parts:
     trials: Mapping[str, Trial]
     site: Site | None
     digest: str
+    descriptions: ScanDescriptions
 
 
 def _compile(parts: _Parts) -> Catalog:
@@ -210,4 +217,5 @@ def _compile(parts: _Parts) -> Catalog:
         test_rows=parts.analytes.tests,
         site=parts.site,
         backbone=parts.agents.backbone,
+        descriptions=parts.descriptions,
     )
