@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 
 _ANNOTATION = re.compile(r"\{[^}]*\}")
+_LITRE = re.compile(r"(?<=/)([dcmunpf]?)l\b")
+_MICRO = str.maketrans("\u00b5\u03bc", "uu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,15 @@ class Analyte:
         """
         bare = _ANNOTATION.sub("", unit).strip()
         found = self.units.get(bare) or self.units.get(unit.strip()) or self.words.get(fold_unit(unit))
+        found = found or self.units.get(_spelled(bare))
         if found is None or (found.only_for and code not in found.only_for):
             return None
         return found
+
+
+def _spelled(unit: str) -> str:
+    """A UCUM code with its litre as "L" (UCUM knows "l" too) and its micro as "u"."""
+    return _LITRE.sub(r"\1L", unit.translate(_MICRO))
 
 
 def fold_unit(text: str) -> str:
