@@ -301,7 +301,11 @@ class NodalRules:
 
 @dataclass(frozen=True, slots=True)
 class TherapyRules:
-    """How drugs make lines of therapy (tables/08d), days."""
+    """How drugs make lines of therapy (tables/08d), days.
+
+    `doubtful_agents` are also given for other reasons (methotrexate, megestrol): a line of
+    one of them alone is only possible.
+    """
 
     lookback_days: int = 30
     regimen_days: int = 28
@@ -312,6 +316,7 @@ class TherapyRules:
     background_agents: frozenset[str] = frozenset()
     background_for: frozenset[str] = frozenset()
     intolerance_groups: frozenset[str] = frozenset()
+    doubtful_agents: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

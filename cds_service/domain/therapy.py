@@ -145,7 +145,7 @@ def _later(explicit: TherapySummary, counted: TherapySummary) -> int:
 
 
 def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rules: TherapyRules) -> TherapyHistory:
-    drugs = [found for drug in facts.medications if (found := _treatment(drug)) is not None]
+    drugs = [found for drug in facts.medications if (found := _treatment(drug, rules)) is not None]
     given = [drug for drug in drugs if drug.certain]
     strict = _Counting(facts, cancer, index, rules, strict=True)
     wide = _Counting(facts, cancer, index, rules, strict=False)
@@ -170,17 +170,18 @@ def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rul
     )
 
 
-def _treatment(drug: Medication) -> Treatment | None:
+def _treatment(drug: Medication, rules: TherapyRules) -> Treatment | None:
     """The drug as a treatment, None where it never makes a line or its start is not recorded."""
     if not drug.counts or not drug.agents or drug.start is None:
         return None
+    doubtful = rules.doubtful_agents.issuperset(drug.agents) and drug.intent is not Intent.PALLIATIVE
     return Treatment(
         drug.start,
         drug.end or drug.start,
         frozenset(drug.agents),
         drug.classes,
         drug.evidence,
-        drug.given and drug.source is not MedicationSource.REQUEST,
+        drug.given and not doubtful and drug.source is not MedicationSource.REQUEST,
         drug.ongoing,
         drug.intent,
         drug.stop_reasons,
@@ -262,7 +263,7 @@ def _why_apart(sure: int, told: int, everything: int, early: int) -> tuple[str, 
     if told > sure:
         doubts.append("endocrine therapy alone may or may not count as a line")
     if everything > told:
-        doubts.append("drugs that are only ordered or planned may not have been given")
+        doubts.append("drugs only ordered or planned, or given for other reasons too, may not be a line")
     if early:
         doubts.append("treatment shortly before the metastasis may count as a line")
     return tuple(doubts)
