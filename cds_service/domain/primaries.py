@@ -14,7 +14,7 @@ from cds_service.domain.facts import CancerProfile, Condition, Side
 OTHER = "other"
 """The type of a primary cancer that is none of the trial's."""
 
-_CANCER_CONCEPTS = ("cancer-type", "primary-cancer", "secondary-site", "malignant-words")
+_CANCER_CONCEPTS = ("cancer-type", "primary-cancer", "secondary-site", "malignant-text")
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,14 @@ class _Reader:
         self, rows: Meanings, evidence: Evidence, when: PartialDate | None, focus: tuple[str, ...]
     ) -> SpreadStatement | None:
         uses = {row.use for row in rows if row.basis is MeaningBasis.CODE}
-        if not uses.intersection((*_HIGH, *_LOW)):
+        if uses.intersection(_HIGH):
+            proof = Proof.DISTANT
+        elif uses.intersection(_LOW):
+            proof = Proof.LOW
+        elif any(row.use in _HIGH for row in rows):
+            proof = Proof.WORDS
+        else:
             return None
-        proof = Proof.DISTANT if uses.intersection(_HIGH) else Proof.LOW
         if self._is_foreign(focus):
             proof = Proof.FOREIGN
         return SpreadStatement(proof, evidence, None, when, is_stage=True)

@@ -66,9 +66,17 @@ def _why_weak(rule: NoActiveCondition, condition: Condition, row: Meaning) -> st
         return "known by its words only"
     if condition.is_doubted:
         return f"recorded as {condition.verification.value}" if condition.verification else "recorded as unconfirmed"
-    words = " ".join((condition.text, *(site.text for site in condition.sites))).casefold()
-    found = next((word for word in rule.doubt_words if word.casefold() in words), None)
+    found = next((word for word in rule.doubt_words if _mentions(condition, word)), None)
     return f'documented as "{found}"' if found else ""
+
+
+def _mentions(condition: Condition, phrase: str) -> bool:
+    """Whether the words of a condition or its sites hold a phrase, word for word ("dural", not "subdural")."""
+    for text in (condition.text, *(site.text for site in condition.sites)):
+        words = "".join(letter if letter.isalnum() else " " for letter in text.casefold()).split()
+        if f" {phrase.casefold()} " in f" {' '.join(words)} ":
+            return True
+    return False
 
 
 def _words(rule: NoActiveCondition, item: _Said) -> str:
