@@ -22,10 +22,13 @@ from cds_service.domain.facts import (
     Coverage,
     Evidence,
     ImagingStudy,
+    Intent,
     LabResult,
     Lesion,
     LesionMeasurement,
     LesionRole,
+    Medication,
+    MedicationSource,
     Modality,
     PathologyReport,
     PatientFacts,
@@ -33,6 +36,7 @@ from cds_service.domain.facts import (
     Person,
     Procedure,
     ReferenceRange,
+    Regimen,
     Region,
     Response,
     Scale,
@@ -40,7 +44,10 @@ from cds_service.domain.facts import (
     Side,
     Site,
     StageObservation,
+    StatusObservation,
+    TherapyLine,
     Verification,
+    latest_first,
 )
 
 PATIENT = "Patient/p1"
@@ -283,6 +290,54 @@ def pathology(
     )
 
 
+def status(*means: str, on: str | None, ref: str = "status", text: str = "") -> StatusObservation:
+    """An observation read by meaning alone: "lab-answer/pregnancy_value/pregnant"."""
+    return StatusObservation(evidence(f"Observation/{ref}", on, text or ref), meanings(means), when(on))
+
+
+def drug(
+    agents: str,
+    *,
+    on: str | None,
+    until: str | None = None,
+    of: str = "chemo",
+    source: str = "administration",
+    given: bool = True,
+    ongoing: bool = False,
+    counts: bool = True,
+    intent: str | None = None,
+    stopped: str | None = None,
+    ref: str | None = None,
+) -> Medication:
+    """A record of a drug: `agents` "oxaliplatin+fluorouracil", `of` their classes in the same way."""
+    return Medication(
+        evidence=evidence(f"Medication/{ref or f'{agents}-{on}'}", on, agents),
+        agents=tuple(agents.split("+")),
+        classes=frozenset(of.split("+")),
+        source=MedicationSource(source),
+        start=when(on),
+        end=when(until),
+        given=given,
+        ongoing=ongoing,
+        counts=counts,
+        intent=Intent(intent) if intent else None,
+        stop_reasons=meanings([f"stop-reason/termination_reason/{stopped}"] if stopped else []),
+    )
+
+
+def numbered_line(
+    number: int | None, *, on: str | None = None, until: str | None = None, intent: str | None = "palliative"
+) -> TherapyLine:
+    """A line of therapy that the record numbers."""
+    reference = evidence(f"EpisodeOfCare/line-{number}-{on}", on, f"Line of therapy {number}")
+    return TherapyLine(reference, number, when(on), when(until), Intent(intent) if intent else None)
+
+
+def regimen(agents: str, *, on: str | None, until: str | None = None) -> Regimen:
+    """A planned regimen of a care plan."""
+    return Regimen(evidence(f"CarePlan/{agents}", on, agents), agents, tuple(agents.split("+")), when(on), when(until))
+
+
 def facts(*found: object, of: Person | None = None, **more: Any) -> PatientFacts:
     """A patient's facts, each put to its kind and order; other fields by keyword."""
     kinds = {
@@ -295,9 +350,18 @@ def facts(*found: object, of: Person | None = None, **more: Any) -> PatientFacts
         LesionMeasurement: "measurements",
         Procedure: "procedures",
         PathologyReport: "pathology",
+        StatusObservation: "statuses",
+        Medication: "medications",
+        TherapyLine: "therapy_lines",
+        Regimen: "regimens",
     }
     sorted_in: dict[str, list[Any]] = {}
     for item in found:
         sorted_in.setdefault(kinds[type(item)], []).append(item)
-    kept: dict[str, Any] = {name: tuple(items) for name, items in sorted_in.items()} | more
+    kept: dict[str, Any] = {name: _in_order(items) for name, items in sorted_in.items()} | more
     return PatientFacts(of or person(), **kept)
+
+
+def _in_order(items: list[Any]) -> tuple[Any, ...]:
+    order = latest_first((getattr(item, "date", None), item.evidence.reference) for item in items)
+    return tuple(items[index] for index in order)
