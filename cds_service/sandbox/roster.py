@@ -20,10 +20,14 @@ PHYSICIAN = "sandbox-physician"
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the service should say of a patient: the status, and the criterion that decides (none for a candidate)."""
+    """What the service should say of a patient: the status, and every criterion that decides it.
+
+    Those that fail for an ineligible, those that stay unknown for a possible, none for a candidate;
+    the one the patient was built for comes first.
+    """
 
     status: str
-    deciding: str | None
+    deciding: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def _read(document: dict[str, Any]) -> SyntheticPatient:
     return SyntheticPatient(
         id=document["id"],
         built_for=document["built_for"].strip(),
-        expected=Expectation(expected["status"], expected.get("deciding")),
+        expected=Expectation(expected["status"], tuple(expected.get("deciding", ()))),
         document=document,
     )
 
