@@ -54,8 +54,11 @@ class Belonging:
         return known
 
     def _names_patient(self, reference: str) -> bool:
-        if reference in self._record.aliases:
-            return self._record.aliases[reference] in self._names
+        if reference in self._names:
+            return True
+        alias = self._record.alias(reference)
+        if alias is not None:
+            return alias in self._names
         base, name = split(reference)
         if base and self._bases and place(base) not in self._bases:
             return False

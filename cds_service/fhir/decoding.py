@@ -52,13 +52,19 @@ class Decoded:
 
 def type_of(raw: Json) -> str:
     """The resource type written in JSON bytes, "" where none can be read; without a full decode."""
-    found = _SNIFF.match(memoryview(raw)[:200])
-    if found is not None:
-        return found[1].decode("ascii")
+    kind = written_type(raw)
+    if kind:
+        return kind
     try:
         return _heads.decode(raw).resource_type
     except UNREADABLE:
         return _type_of_odd(raw)
+
+
+def written_type(raw: Json) -> str:
+    """The resource type where it stands first, as senders write it; "" where it does not."""
+    found = _SNIFF.match(memoryview(raw)[:200])
+    return found[1].decode("ascii") if found is not None else ""
 
 
 def _type_of_odd(raw: Json) -> str:
@@ -69,7 +75,7 @@ def _type_of_odd(raw: Json) -> str:
 
 def decode(kind: str, raw: Json) -> Decoded:
     """A resource of a type that is read (KeyError for another), mended where it is odd."""
-    decoder = _decoder(kind)
+    decoder = decoder_of(kind)
     try:
         return Decoded(decoder.decode(raw))
     except UNREADABLE:
@@ -77,7 +83,8 @@ def decode(kind: str, raw: Json) -> Decoded:
 
 
 @lru_cache(maxsize=64)
-def _decoder(kind: str) -> msgspec.json.Decoder[AnyResource]:
+def decoder_of(kind: str) -> msgspec.json.Decoder[AnyResource]:
+    """The decoder of a resource type that is read; KeyError for another."""
     return msgspec.json.Decoder(READ_TYPES[kind])
 
 

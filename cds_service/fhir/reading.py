@@ -39,9 +39,10 @@ from typing import Any
 from cds_service.catalog.catalog import Catalog
 from cds_service.domain.facts import DataQuality, Kind, PatientFacts, Person, latest_first
 from cds_service.errors import NoPatient
-from cds_service.fhir.belonging import Belonging, subject_of
-from cds_service.fhir.bundles import Found, open_all
-from cds_service.fhir.context import FOCUS, LAB, PANEL, Reader, ReadingContext
+from cds_service.fhir.batches import Batch
+from cds_service.fhir.belonging import Belonging
+from cds_service.fhir.bundles import Found
+from cds_service.fhir.context import FOCUS, PANEL, Reader, ReadingContext, reference_of
 from cds_service.fhir.decoding import Json
 from cds_service.fhir.extract import (
     conditions,
@@ -60,7 +61,7 @@ from cds_service.fhir.extract import (
 )
 from cds_service.fhir.extract.patients import read_person
 from cds_service.fhir.extract.standing import holds
-from cds_service.fhir.record import Broken, Held, Record, contained_in, read_record
+from cds_service.fhir.record import Broken, Held, Record, contained_in, open_record
 from cds_service.fhir.resources import AnyResource, Observation, Patient, Resource
 
 KIND_OF: Mapping[str, Kind] = {
@@ -105,6 +106,9 @@ def _by_type(readers: Iterable[Reader]) -> dict[type[Resource], tuple[Reader, ..
 
 
 _READERS = _by_type(READERS)
+_NO_CONCEPTS: frozenset[str] = frozenset()
+_FOCUS = frozenset((FOCUS,))
+_PANEL = frozenset((PANEL,))
 
 
 def read_patient(
@@ -122,11 +126,13 @@ def read_patient(
     finds resources that belong to nobody (a Medication by "Medication/id"). Raises NoPatient,
     or NotFhir where a carrier is no JSON; nothing else, whatever the JSON.
     """
-    record = read_record(open_all(resources), shared)
+    record = open_record(resources, shared)
     who = _the_patient(record, patient)
     belonging = Belonging(record, who)
     reading = _Reading(catalog, record, list(not_retrieved))
-    person = read_person(*who, context=reading.context(who[0]))
+    person = read_person(*who, context=reading.context(who[0].name, who[0].resource))
+    for batch in record.clean:
+        reading.take_batch(batch, belonging)
     for held in record.all():
         if not isinstance(held.resource, Patient):
             reading.take(held, belonging)
@@ -191,25 +197,49 @@ class _Reading:
         self.not_retrieved = not_retrieved
         self.unread: dict[str, int] = defaultdict(int)
 
-    def context(self, held: Held, concepts: frozenset[str] = frozenset()) -> ReadingContext:
+    def context(self, name: str, resource: AnyResource, concepts: frozenset[str] = frozenset()) -> ReadingContext:
         """The surroundings of one resource."""
-        inside = contained_in(held.resource) if held.resource.contained else None
-        return ReadingContext(self.catalog, held.name, self.record, self.notes, inside, concepts)
+        inside = contained_in(resource) if resource.contained else None
+        return ReadingContext(self.catalog, name, self.record, self.notes, inside, concepts)
+
+    def take_batch(self, batch: Batch, belonging: Belonging) -> None:
+        """Read clean resources of one type; those whose codes mean nothing are passed over early."""
+        readers = _READERS.get(batch.kind, ())
+        if not readers or batch.kind is Patient:
+            return
+        observations = batch.kind is Observation
+        for resource, _ in batch.entries:
+            if not self._is_own(resource, belonging):
+                continue
+            concepts = _NO_CONCEPTS
+            if observations:
+                concepts = concepts_of(resource, self.catalog)  # type: ignore[arg-type]  # the batch is of Observations
+                if not concepts:
+                    continue
+            if holds(resource):
+                self._extract(f"{resource.resource_type}/{resource.id}", resource, readers, concepts)
+
+    def _is_own(self, resource: AnyResource, belonging: Belonging) -> bool:
+        if belonging.is_own(resource):
+            return True
+        if belonging.is_nobodys(resource):
+            self.note(reference_of(resource), "it does not say whose it is; left out")
+            self.unread[resource.resource_type] += 1
+        return False
 
     def take(self, held: Held, belonging: Belonging) -> None:
         """Read one resource, where it is the patient's and holds."""
         readers = _READERS.get(type(held.resource), ())
         if not readers:
             return
-        if not belonging.is_own(held.resource):
-            if belonging.is_nobodys(held.resource):
-                self.note(held.name, "it does not say whose it is; left out")
-                self.unread[held.resource.resource_type] += 1
+        if not self._is_own(held.resource, belonging):
             return
         if held.problems:
             self._take_odd(held)
         if not held.meaning_lost and holds(held.resource):
-            self._extract(held, readers)
+            resource = held.resource
+            concepts = concepts_of(resource, self.catalog) if isinstance(resource, Observation) else _NO_CONCEPTS
+            self._extract(held.name, resource, readers, concepts)
 
     def _take_odd(self, held: Held) -> None:
         for problem in held.problems:
@@ -224,13 +254,11 @@ class _Reading:
             return True
         return bool(concepts_of(resource, self.catalog))
 
-    def _extract(self, held: Held, readers: tuple[Reader, ...]) -> None:
-        resource = held.resource
-        concepts = concepts_of(resource, self.catalog) if isinstance(resource, Observation) else frozenset[str]()
+    def _extract(self, name: str, resource: AnyResource, readers: tuple[Reader, ...], concepts: frozenset[str]) -> None:
         context: ReadingContext | None = None
         for reader in readers:
             if reader.wants is None or not reader.wants.isdisjoint(concepts):
-                context = context or self.context(held, concepts)
+                context = context or self.context(name, resource, concepts)
                 self.gathered[reader.field].extend(reader.read(resource, context))
 
     def take_broken(self, broken: Broken, belonging: Belonging) -> None:
@@ -277,18 +305,14 @@ def _sorted(items: list[Any]) -> tuple[Any, ...]:
 
 def concepts_of(observation: Observation, catalog: Catalog) -> frozenset[str]:
     """The concepts an Observation's code and its components' codes belong to, with LAB, FOCUS, PANEL."""
-    concepts: set[str] = set()
-    codes = [observation.code, *(part.code for part in observation.component)]
-    for code in codes:
+    found = _NO_CONCEPTS
+    codes = [observation.code, *(part.code for part in observation.component)] if observation.component else ()
+    for code in codes or (observation.code,):
         for coding in code.coding if code is not None else ():
-            concepts.update(meaning.concept for meaning in catalog.meanings(coding.system, coding.code))
-            if catalog.lab_test(coding.system, coding.code) is not None:
-                concepts.add(LAB)
+            concepts = catalog.concepts(coding.system, coding.code)
+            found = found | concepts if found else concepts
     if observation.focus or observation.body_site is not None:
-        concepts.add(FOCUS)
+        found |= _FOCUS
     if observation.has_member or observation.component:
-        concepts.add(PANEL)
-    return frozenset(concepts)
-
-
-__all__ = ["KIND_OF", "READERS", "concepts_of", "read_patient", "subject_of"]
+        found |= _PANEL
+    return found

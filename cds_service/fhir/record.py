@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, UnsetType, structs
+from msgspec.json import Encoder
 
 from cds_service.domain.facts import DataQuality
-from cds_service.fhir.bundles import Found
+from cds_service.fhir.batches import Batch, clean_batches
+from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.context import reference_of
 from cds_service.fhir.decoding import Json, decode, fragment, type_of
 from cds_service.fhir.references import split
 from cds_service.fhir.resources import READ_TYPES, AnyResource, Patient
 
-_BEYOND = "it could not be read"
+_encoder = Encoder(order="sorted")
 _MODIFIED = "it carries a modifierExtension, which FHIR forbids to pass over, and none is known here"
 
 
@@ -49,17 +52,28 @@ class Record:
     broken: list[Broken] = field(default_factory=list)
     notes: list[DataQuality] = field(default_factory=list)
     nameless: list[Held] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
+    clean: list[Batch] = field(default_factory=list)
     shared: Callable[[str], Json | None] | None = None
+    _aliases: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
+    _by_name: dict[str, AnyResource] | None = None
     _fetched: dict[str, AnyResource | None] = field(default_factory=dict)
+
+    def add_alias(self, full_url: str, name: str) -> None:
+        """Let a resource be found by its fullUrl."""
+        self._aliases[full_url] = self._aliases[split(full_url)[1]] = name
+
+    def alias(self, reference: str) -> str | None:
+        """The name of the resource that has this reference for its fullUrl."""
+        self._index()
+        return self._aliases.get(reference)
 
     def named(self, reference: str) -> str:
         """The one name of what a reference points to; see `Neighbours`."""
         name = self._names.get(reference)
         if name is None:
-            plain = self.aliases.get(reference) or split(reference)[1]
-            name = self._names[reference] = self.aliases.get(plain, plain)
+            plain = self.alias(reference) or split(reference)[1]
+            name = self._names[reference] = self._aliases.get(plain, plain)
         return name
 
     def found(self, name: str) -> AnyResource | None:
@@ -67,9 +81,24 @@ class Record:
         own = self.held.get(name)
         if own is not None:
             return None if own.meaning_lost else own.resource
+        clean = self._index().get(name)
+        if clean is not None:
+            return clean
         if name not in self._fetched:
             self._fetched[name] = self._fetch(name)
         return self._fetched[name]
+
+    def _index(self) -> dict[str, AnyResource]:
+        """The clean resources by name, worked out when the first of them is asked for."""
+        if self._by_name is None:
+            self._by_name = {}
+            for batch in self.clean:
+                for resource, full_url in batch.entries:
+                    name = reference_of(resource)
+                    self._by_name[name] = resource
+                    if full_url:
+                        self.add_alias(full_url, name)
+        return self._by_name
 
     def _fetch(self, name: str) -> AnyResource | None:
         raw = self.shared(name) if self.shared else None
@@ -84,7 +113,27 @@ class Record:
 
     def patients(self) -> list[Held]:
         """The Patient resources."""
-        return [held for held in self.all() if isinstance(held.resource, Patient)]
+        clean = [
+            Held(reference_of(resource), resource, full_url, b"")
+            for batch in self.clean
+            if batch.kind is Patient
+            for resource, full_url in batch.entries
+        ]
+        return clean + [held for held in self.all() if isinstance(held.resource, Patient)]
+
+
+def open_record(
+    carriers: Iterable[Json | Mapping[str, Any] | Found], shared: Callable[[str], Json | None] | None = None
+) -> Record:
+    """A record of everything in these carriers: the short way where all is clean, else the thorough one.
+
+    Raises NotFhir where a carrier is no JSON.
+    """
+    listed = list(carriers)
+    clean = clean_batches(listed)
+    if clean is None or sum(len(batch.entries) for batch in clean if batch.kind is Patient) != 1:
+        return read_record(open_all(listed), shared)
+    return Record(clean=clean, shared=shared)
 
 
 def read_record(resources: Iterable[Found], shared: Callable[[str], Json | None] | None = None) -> Record:
@@ -110,8 +159,7 @@ def _take(record: Record, found: Found) -> None:
         problems, lost = (*problems, _MODIFIED), True
     held = Held(name, resource, found.full_url, found.raw, problems, lost)
     if found.full_url:
-        record.aliases[found.full_url] = name
-        record.aliases[split(found.full_url)[1]] = name
+        record.add_alias(found.full_url, name)
     if name == found.kind:
         record.nameless.append(held)
         return
@@ -130,7 +178,7 @@ def _broken(found: Found, problems: tuple[str, ...]) -> Broken:
 
 def _newer(record: Record, one: Held, other: Held) -> Held:
     """The version last updated; of two that do not say, one chosen alike whatever the order."""
-    if one.resource == other.resource:
+    if _content(one) == _content(other):
         return one if _rank(one) >= _rank(other) else other
     if _updated(one) == _updated(other):
         note = DataQuality(one.name, "it comes in versions that differ, and none says that it is the newer")
@@ -139,14 +187,19 @@ def _newer(record: Record, one: Held, other: Held) -> Held:
     return max(one, other, key=_rank)
 
 
+def _content(held: Held) -> bytes:
+    """What it says, apart from its version: as far as it is read."""
+    return _encoder.encode(structs.replace(held.resource, meta=UNSET))
+
+
 def _rank(held: Held) -> tuple[datetime, tuple[int, str], bytes]:
-    version = (held.resource.meta.version_id if held.resource.meta else None) or ""
+    version = held.resource.version().version_id or ""
     number = int(version) if version.isascii() and version.isdecimal() and len(version) < 19 else -1
     return _updated(held), (number, version), bytes(held.raw)
 
 
 def _updated(held: Held) -> datetime:
-    text = held.resource.meta.last_updated if held.resource.meta else None
+    text = held.resource.version().last_updated
     try:
         when = datetime.fromisoformat(text or "")
     except ValueError:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
+from msgspec.json import Decoder
 
 
 class Element(Struct, rename="camel", gc=False):
@@ -123,6 +124,10 @@ class Meta(Element):
     profile: tuple[str, ...] = ()
 
 
+NO_META = Meta()
+_metas = Decoder(Meta)
+
+
 class Resource(Element):
     """What every resource may carry.
 
@@ -133,15 +138,21 @@ class Resource(Element):
 
     resource_type: str = ""
     id: str | None = None
-    meta: Meta | None = None
+    meta: Raw | UnsetType = UNSET
     extension: tuple[Extension, ...] = ()
     modifier_extension: Raw | UnsetType = UNSET
     contained: tuple[Raw, ...] = ()
-    identifier: tuple[Identifier, ...] = ()
+
+    def version(self) -> Meta:
+        """Its profiles, and when it was last updated; decoded only when asked for."""
+        try:
+            return NO_META if self.meta is UNSET else _metas.decode(self.meta)
+        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            return NO_META
 
     def profiles(self) -> tuple[str, ...]:
         """The canonical URLs of the profiles it claims."""
-        return self.meta.profile if self.meta else ()
+        return self.version().profile
 
 
 class PatientLink(Element):
@@ -237,8 +248,8 @@ class ObservationComponent(ObservationValue):
 class Observation(Resource):
     """A measurement or an assertion, with the same value elements as its components."""
 
+    identifier: tuple[Identifier, ...] = ()
     status: str | None = None
-    category: tuple[CodeableConcept, ...] = ()
     code: CodeableConcept | None = None
     subject: Reference | None = None
     focus: tuple[Reference, ...] = ()
@@ -282,6 +293,7 @@ class ImagingSeries(Element):
 class ImagingStudy(Resource):
     """A scan with its series."""
 
+    identifier: tuple[Identifier, ...] = ()
     status: str | None = None
     modality: tuple[Coding, ...] = ()
     subject: Reference | None = None
@@ -449,6 +461,7 @@ class DiagnosticReport(Resource):
 class BodyStructure(Resource):
     """A lesion, or a treated volume."""
 
+    identifier: tuple[Identifier, ...] = ()
     active: bool | None = None
     morphology: CodeableConcept | None = None
     location: CodeableConcept | None = None
@@ -514,6 +527,7 @@ class ResearchSubject(Resource):
 class ResearchStudy(Resource):
     """A study that a ResearchSubject points to; it belongs to nobody."""
 
+    identifier: tuple[Identifier, ...] = ()
     title: str | None = None
     status: str | None = None
 
@@ -553,11 +567,10 @@ class Bundle(Element):
 
 
 class Head(Element):
-    """What tells a resource from another: type, id, version, whose it is."""
+    """What tells a resource from another: type, id, whose it is."""
 
     resource_type: str = ""
     id: str | None = None
-    meta: Meta | None = None
     subject: Reference | None = None
     patient: Reference | None = None
     individual: Reference | None = None

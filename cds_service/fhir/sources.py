@@ -191,7 +191,8 @@ class _Gathering:
         absent: set[str] = set()
         # What names nobody at hand goes to a lone patient all the same: the reading drops and counts it.
         for found, subjects in self.about:
-            keys = {key for subject in subjects if (key := self._key(subject, found.full_url)) is not None}
+            named = (self._key(subject, found.full_url) for subject in subjects)
+            keys = {key for key in named if key is not None}
             owners = {stands[key] for key in keys}
             if not owners:
                 absent.update(split(subject)[1] for subject in subjects)
