@@ -26,6 +26,7 @@ from cds_service.domain.results import (
 from cds_service.domain.truth import Truth, all_of, any_of
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
+_LIVER = "liver"
 _OUTCOMES = {Truth.TRUE: Outcome.PASS, Truth.FALSE: Outcome.FAIL, Truth.UNKNOWN: Outcome.UNKNOWN}
 
 
@@ -210,7 +211,9 @@ def judge_times_upper_limit(rule: LabTimesUpperLimit, case: Case, as_of: AsOf) -
     if decision is None:
         return _none_in_window(rule.analyte, rule.within_days, latest, as_of)
     reason = f"{title_of(rule.analyte)} {shown(decision.result)} {_ratio_words(rule, case, decision.result)}"
-    return _finding(decision, reason, latest, _ratio_missing(rule, case, decision.result, as_of))
+    found = _finding(decision, reason, latest, _ratio_missing(rule, case, decision.result, as_of))
+    extra = case.cancer.liver_evidence if "metastasis is recorded" in reason else ()
+    return replace(found, evidence=(*found.evidence, *extra))
 
 
 def _low_enough(rule: LabTimesUpperLimit, case: Case, result: LabResult) -> Truth:
@@ -227,25 +230,12 @@ def _times(rule: LabTimesUpperLimit, case: Case, result: LabResult, limit: Decim
 
 
 def _organ_bears_metastasis(rule: LabTimesUpperLimit, case: Case) -> Truth:
-    organ = rule.metastasis_organ
-    if organ is None:
-        return Truth.FALSE
-    recorded = Truth.TRUE if organ in case.cancer.metastatic_sites else Truth.UNKNOWN
-    if organ == "liver" and case.cancer.has_liver_metastasis is not Truth.UNKNOWN:
-        recorded = case.cancer.has_liver_metastasis
-    if recorded is Truth.TRUE:
+    """Whether the organ bears an active metastasis; only of the liver is "no" ever known."""
+    if rule.metastasis_organ in case.cancer.metastatic_sites:
         return Truth.TRUE
-    if case.facts.missing_kind(Kind.CONDITIONS, Kind.LESIONS) is not None:
-        return Truth.UNKNOWN
-    return _ruled_out(organ, case, recorded)
-
-
-def _ruled_out(organ: str, case: Case, recorded: Truth) -> Truth:
-    """FALSE where every lesion of the baseline list has a site and none is the organ, or it is said so."""
-    sites = [lesion.site for lesion in case.lesions.summary.items]
-    if organ in sites or None in sites:
-        return Truth.UNKNOWN
-    return Truth.FALSE if sites or recorded is Truth.FALSE else Truth.UNKNOWN
+    liver = case.cancer.has_liver_metastasis if rule.metastasis_organ == _LIVER else Truth.UNKNOWN
+    unread = case.facts.missing_kind(Kind.CONDITIONS, Kind.LESIONS) is not None
+    return Truth.UNKNOWN if unread and liver is Truth.FALSE else liver
 
 
 def _ratio_words(rule: LabTimesUpperLimit, case: Case, result: LabResult) -> str:
