@@ -443,6 +443,7 @@ class MedicationStatement(Resource):
 class DiagnosticReport(Resource):
     """A report of a laboratory, of radiology or of pathology."""
 
+    identifier: tuple[Identifier, ...] = ()
     status: str | None = None
     category: tuple[CodeableConcept, ...] = ()
     code: CodeableConcept | None = None
