@@ -17,6 +17,8 @@ from cds_service.domain.codes import Meanings
 from cds_service.domain.quantities import Analyte
 from cds_service.domain.trials import Trial
 
+_REMEMBERED = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class LabTest:
@@ -52,7 +54,11 @@ class Catalog:
     site: Site | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     backbone: frozenset[str] = frozenset()
+    place_words: Lexicon = field(default_factory=Lexicon)
     descriptions: ScanDescriptions = field(default_factory=ScanDescriptions)
+    remembered: dict[tuple[str | None, str | None], frozenset[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def system(self, system: str) -> str:
         """The canonical URI of a code system; any spelling of one we know, else the text itself."""
@@ -67,9 +73,25 @@ class Catalog:
         """
         return self.codes.meanings(system, code)
 
+    def concepts(self, system: str | None, code: str | None) -> frozenset[str]:
+        """The concepts a code belongs to, "lab" among them where it is a laboratory test."""
+        key = (system, code)
+        found = self.remembered.get(key)
+        if found is None:
+            lab = frozenset(("lab",)) if self.lab_test(system, code) is not None else frozenset[str]()
+            found = lab.union(meaning.concept for meaning in self.meanings(system, code))
+            if len(self.remembered) >= _REMEMBERED:
+                self.remembered.clear()
+            self.remembered[key] = found
+        return found
+
     def words(self, text: str) -> Meanings:
         """What free text means by the patterns of `mappings/` (basis TEXT); empty for none."""
         return self.lexicon.words(text) if text else ()
+
+    def places(self, text: str) -> Meanings:
+        """The organs, regions (concept "body-site") and nodal chains ("node-chain") a text names."""
+        return self.place_words.words(text) if text else ()
 
     def agents_named(self, text: str) -> Meanings:
         """The agents (concept "agent") whose ingredient, brand or regimen name stands in a text."""

@@ -15,13 +15,13 @@ from cds_service.catalog.catalog import Catalog, LabTest
 from cds_service.catalog.concepts import CodeRow, note_conflicts, read_concepts
 from cds_service.catalog.descriptions import ScanDescriptions, read_descriptions
 from cds_service.catalog.fields import Entry
-from cds_service.catalog.lookups import AgentNames, CodeIndex, Lexicon
+from cds_service.catalog.lookups import AgentNames, CodeIndex
 from cds_service.catalog.mistakes import Mistakes
 from cds_service.catalog.nodes import read_nodes
 from cds_service.catalog.sites import Site, read_site
 from cds_service.catalog.systems import CodeSystem, read_systems
 from cds_service.catalog.trial_files import Vocabulary, read_trial
-from cds_service.catalog.wordings import read_words
+from cds_service.catalog.wordings import WordFile, read_words
 from cds_service.catalog.yamlfiles import read_yaml
 from cds_service.domain.trials import Trial
 from cds_service.errors import MappingError
@@ -93,9 +93,9 @@ class _Folder:
         rows = self._concepts(systems)
         agents = read_agents(self._entry("agents.yaml"))
         analytes = read_analytes(self._entry("analytes.yaml"), systems)
-        lexicon = read_words(self._entry("words.yaml"), frozenset(row.concept for row in rows))
+        words = read_words(self._entry("words.yaml"), frozenset(row.concept for row in rows))
         descriptions = self._descriptions()
-        vocabulary = self._vocabulary(rows, lexicon, analytes, agents)
+        vocabulary = self._vocabulary(rows, words, analytes, agents)
         trials = self._trials(vocabulary)
         sites = self._sites(systems, vocabulary)
         if self._site is not None and self._site not in sites:
@@ -104,7 +104,7 @@ class _Folder:
         if self._mistakes.found:
             return Reading(self._mistakes, None, analytes.units, sites)
         site = sites.get(self._site) if self._site is not None else None
-        parts = _Parts(systems, rows, agents, analytes, lexicon, trials, site, self._digest(), descriptions)
+        parts = _Parts(systems, rows, agents, analytes, words, trials, site, self._digest(), descriptions)
         return Reading(self._mistakes, _compile(parts), analytes.units, sites)
 
     def _entry(self, name: str) -> Entry:
@@ -153,12 +153,12 @@ class _Folder:
         return sites
 
     def _vocabulary(
-        self, rows: Iterable[CodeRow], lexicon: Lexicon, analytes: AnalyteFile, agents: NamedAgents
+        self, rows: Iterable[CodeRow], words: WordFile, analytes: AnalyteFile, agents: NamedAgents
     ) -> Vocabulary:
         uses: dict[str, set[str]] = {}
         groups: dict[str, set[str]] = {}
         meanings = [meaning for row in rows for meaning in row.meanings]
-        for meaning in (*meanings, *(wording.meaning for wording in lexicon.wordings)):
+        for meaning in (*meanings, *(wording.meaning for wording in words.diseases.wordings)):
             uses.setdefault(meaning.concept, set()).add(meaning.use)
             groups.setdefault(meaning.concept, set()).add(meaning.group)
         return Vocabulary(
@@ -186,7 +186,7 @@ class _Parts:
     rows: tuple[CodeRow, ...]
     agents: NamedAgents
     analytes: AnalyteFile
-    lexicon: Lexicon
+    words: WordFile
     trials: Mapping[str, Trial]
     site: Site | None
     digest: str
@@ -208,7 +208,8 @@ def _compile(parts: _Parts) -> Catalog:
         analytes=analytes,
         digest=parts.digest,
         codes=index,
-        lexicon=parts.lexicon,
+        lexicon=parts.words.diseases,
+        place_words=parts.words.places,
         agents=AgentNames(parts.agents.names),
         tests={
             (row.system, row.code): LabTest(row.meanings[0].group, row.meanings[0].use) for row in parts.analytes.tests

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from cds_service.catalog.fields import Entry
 from cds_service.catalog.lookups import Guards, Lexicon, Wording
 from cds_service.domain.codes import Meaning, MeaningBasis
 
 _FILE = ("about", "sources", "concepts", "guards", "patterns")
-_ROW = ("concept", "group", "use", "note", "display", "pattern", "source")
+_ROW = ("concept", "group", "use", "note", "display", "pattern", "scope", "source")
+_PLACE = "place"
 _CLAUSE = r"[^.;:!?\n]*"
 
 
-def read_words(entry: Entry, concepts: frozenset[str]) -> Lexicon:
-    """The lexicon of the file of words; `concepts` are those that codes have."""
+@dataclass(frozen=True, slots=True)
+class WordFile:
+    """The lexicon of diseases and treatments, and the one of places in the body."""
+
+    diseases: Lexicon
+    places: Lexicon
+
+
+def read_words(entry: Entry, concepts: frozenset[str]) -> WordFile:
+    """What the file of words says; `concepts` are those that codes have."""
     entry.only(_FILE, "the file of words")
     sources = entry.entry("sources").block
     known = concepts | frozenset(entry.texts("concepts"))
-    wordings = [_wording(item, frozenset(sources), known) for item in entry.entries("patterns")]
-    return Lexicon(tuple(w for w in wordings if w is not None), _guards(entry.entry("guards")))
+    read = [(item.text("scope", ""), _wording(item, frozenset(sources), known)) for item in entry.entries("patterns")]
+    return WordFile(
+        diseases=Lexicon(tuple(w for scope, w in read if w and scope != _PLACE), _guards(entry.entry("guards"))),
+        places=Lexicon(tuple(w for scope, w in read if w and scope == _PLACE)),
+    )
 
 
 def _wording(entry: Entry, sources: frozenset[str], concepts: frozenset[str]) -> Wording | None:
     entry.only(_ROW, "a pattern of words")
+    if entry.text("scope", _PLACE) != _PLACE:
+        entry.wrong("'scope' must be place, or be left out", "scope")
     if entry.text("concept") not in concepts:
         entry.wrong("concept is in no file of concepts/; add it to 'concepts' here if only words have it", "concept")
     for source in entry.texts("source") or ("",):
