@@ -15,18 +15,23 @@ from cds_service.domain.quantities import Analyte, Conversion, fold_unit
 _FILE = ("about", "sources", "analytes")
 _ANALYTE = ("name", "title", "unit", "ucum", "plausible", "reason", "source", "units", "words", "tests")
 _UNIT = ("unit", "units", "times", "by", "at_most", "at_least", "only_for", "note", "source", "ucum")
+_COMPARABLE = ("true", "false", "mass-to-amount", "arbitrary")
 _TEST = ("system", "code", "display", "use", "note", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """One unit of an analyte as the file states it, for checking against UCUM."""
+    """One unit of an analyte as the file states it, for checking against UCUM.
+
+    `ucum`: "true" (dimension and factor must agree), "mass-to-amount" or "arbitrary" (UCUM
+    knows the unit, not the factor), "false" (UCUM has no say).
+    """
 
     analyte: str
     canonical: str
     unit: str
     conversion: Conversion
-    ucum: bool
+    ucum: str
     file: str
     line: int
 
@@ -108,8 +113,7 @@ def _analyte(
         conversion = read_conversion(item, systems)
         text = item.text("unit")
         units[text] = conversion
-        checked = item.text("ucum", "true") == "true"
-        rows.append(UnitRow(name, ucum, text, conversion, checked, entry.file, item.block.line))
+        rows.append(UnitRow(name, ucum, text, conversion, _comparable(item), entry.file, item.block.line))
     for item in entry.entries("words"):
         item.only(_UNIT, "words of a unit")
         _cite(item, sources)
@@ -117,6 +121,13 @@ def _analyte(
     if unit not in units:
         entry.wrong(f"the unit '{unit}' itself is not among 'units'; list it with times: 1", "unit")
     return Analyte(name, entry.text("title"), unit, units, words, _plausible(entry)), rows
+
+
+def _comparable(entry: Entry) -> str:
+    said = entry.text("ucum", "true")
+    if said not in _COMPARABLE:
+        entry.wrong(f"'ucum' must be one of: {', '.join(_COMPARABLE)}", "ucum")
+    return said
 
 
 def _plausible(entry: Entry) -> tuple[Decimal, Decimal] | None:

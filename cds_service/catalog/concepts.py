@@ -23,6 +23,7 @@ class CodeRow:
     `meanings` has one entry for each group of the row. `remark` is for the reader of the
     file; `meanings[..].note` is a doubt that goes into reasons. `shared`: other rows of the
     concept hold the same code on purpose. `reference_only`: shown, never looked up.
+    `written` is the code as the file writes it, `code` as it is compared.
     """
 
     system: str
@@ -35,6 +36,7 @@ class CodeRow:
     pattern: re.Pattern[str] | None = None
     shared: bool = False
     reference_only: bool = False
+    written: str = ""
 
     @property
     def concept(self) -> str:
@@ -119,6 +121,7 @@ class _RowReader:
             file=entry.file,
             line=block.line,
             reference_only=self._reference_only,
+            written=code,
         )
 
     def _cited(self, entry: Entry) -> tuple[str, ...]:
