@@ -82,7 +82,7 @@ def lesion_site(structure: BodyStructure, context: ReadingContext) -> Site:
     description = structure.description or ""
     site = read_site(structure.location, context, *qualifiers)
     if site is None:
-        site = site_of(context.catalog.words(description), "", read_side(qualifiers, context))
+        site = site_of(context.catalog.places(description), "", read_side(qualifiers, context))
     if site.chain in (None, "unspecified"):
         chain = next((m.group for m in context.meanings(*qualifiers) if m.concept == NODE_CHAIN), site.chain)
         site = replace(site, chain=chain)

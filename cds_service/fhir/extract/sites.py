@@ -29,7 +29,7 @@ def read_site(concept: CodeableConcept | None, context: ReadingContext, *qualifi
         return None
     meant = context.meanings(concept)
     if not concept.coding and concept.text:
-        meant = context.catalog.words(concept.text)
+        meant = context.catalog.places(concept.text)
     extensions = tuple(qualifiers_of(concept.extension))
     return site_of(meant, words_of(concept), read_side((concept, *extensions, *qualifiers), context), codes_of(concept))
 
