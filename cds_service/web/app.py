@@ -56,6 +56,7 @@ def create_app(settings: Settings, today: Callable[[], date] = clock.today) -> F
         version=engine_version(),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan(http),
     )
     errors.install(app)

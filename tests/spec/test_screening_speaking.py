@@ -1,0 +1,57 @@
+"""When a card is shown. One row, one situation; the words are those of `Silence`, blank: a card."""
+
+from __future__ import annotations
+
+import pytest
+from assessments import assessment
+
+from cds_service.screening.speaking import SpeakingRules, why_silent
+
+# what changes from a fitting patient | user | trial open | silent because
+TABLE = """
+                                          | Practitioner     | open   |
+                                          | PractitionerRole | open   |
+                                          |                  | open   |
+                                          | Patient          | open   | NOT_FOR_PATIENTS
+                                          | RelatedPerson    | open   | NOT_FOR_PATIENTS
+                                          | Practitioner     | closed | TRIAL_CLOSED
+alive=fail                                | Practitioner     | open   | INELIGIBLE
+platelets=fail                            | Practitioner     | open   | INELIGIBLE
+effusion=fail platelets=unknown           | Practitioner     | open   | INELIGIBLE
+platelets=unknown                         | Practitioner     | open   |
+effusion=review lct-candidate=review      | Practitioner     | open   |
+age=unknown                               | Practitioner     | open   | NOT_ESTABLISHED
+histology=unknown                         | Practitioner     | open   | NOT_ESTABLISHED
+stage-iv=unknown                          | Practitioner     | open   | NOT_ESTABLISHED
+progression=unknown                       | Practitioner     | open   | NOT_ESTABLISHED
+progression=review                        | Practitioner     | open   | NOT_ESTABLISHED
+a,b,c,d,e,f,g,h=unknown                   | Practitioner     | open   |
+a,b,c,d,e,f,g,h,i=unknown                 | Practitioner     | open   | TOO_LITTLE_KNOWN
+"""
+ROWS = [[cell.strip() for cell in line.split("|")] for line in TABLE.strip("\n").splitlines()]
+
+
+def parsed(changes: str) -> list[tuple[list[str], str]]:
+    """Pairs of criteria and the verdict they get."""
+    return [(names.split(","), said) for names, said in (change.split("=") for change in changes.split())]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[" ".join(row) for row in ROWS])
+def test_when_to_speak(row: list[str]) -> None:
+    changes, user, trial, silence = row
+    found = assessment({name: said for names, said in parsed(changes) for name in names})
+    why = why_silent(found, user, trial == "open", SpeakingRules())
+    assert (why.name if why else "") == silence
+
+
+def test_the_limit_of_unknowns_is_a_parameter() -> None:
+    found = assessment({"platelets": "unknown"})
+    why = why_silent(found, "Practitioner", trial_open=True, rules=SpeakingRules(unknowns_at_most=0))
+    assert why is not None
+    assert why.name == "TOO_LITTLE_KNOWN"
+
+
+def test_a_trial_without_a_criterion_is_not_asked_for_it() -> None:
+    found = assessment()
+    without = assessment(verdicts=tuple(v for v in found.verdicts if v.id != "progression"))
+    assert why_silent(without, "Practitioner", trial_open=True, rules=SpeakingRules()) is None
