@@ -11,9 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from cds_service.sandbox.loopback import Served, open_port
+from cds_service.sandbox.pages.app import create_ehr
 from cds_service.sandbox.pages.hooks import fill
 from cds_service.sandbox.roster import sandbox_records
-from cds_service.sandbox.running import sandbox
+from cds_service.sandbox.running import fhir_server, sandbox
 from cds_service.sandbox.server import embedded_fhir_server
 
 pytestmark = pytest.mark.integration
@@ -151,6 +152,11 @@ def test_the_chart_shows_the_record(ehr):
     assert 'hx-trigger="load"' in page
 
 
+def test_every_chart_opens(ehr):
+    for patient in sorted(set(re.findall(r'href="/patients/([\w-]+)"', ehr.get("/").text))):
+        assert ehr.get(f"/patients/{patient}").status_code == 200, patient
+
+
 def test_opening_a_chart_sends_what_the_specification_asks(ehr, received):
     opened(ehr)
     ((service, body),) = received
@@ -204,6 +210,18 @@ def test_accepting_writes_the_task_and_reports_it(ehr, received, fhir_base):
     assert report["outcome"] == "accepted"
     assert report["acceptedSuggestions"] == [{"id": form["suggestion"]}]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", report["outcomeTimestamp"])
+
+
+def test_a_form_sent_twice_writes_one_task(ehr, fhir_base):
+    def count():
+        query = f"{fhir_base}/Task?patient=Patient/{PATIENT}&_summary=count"
+        return httpx.get(query, trust_env=False).json()["total"]
+
+    before, call = count(), call_in(opened(ehr))
+    form = {"suggestion": "22222222-2222-4222-8222-222222222222"}
+    answers = [ehr.post(f"/calls/{call}/cards/{CARD}/accept", data=form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert count() == before + 1
 
 
 def test_an_invalid_resource_is_refused_before_anything_is_written(ehr, received):
@@ -277,12 +295,26 @@ def test_a_service_that_is_gone_is_said(fhir_base):
     gone = open_port()
     dead = f"http://127.0.0.1:{gone.getsockname()[1]}"
     gone.close()
-    from cds_service.sandbox.pages.app import create_ehr
-
     with Served(create_ehr(fhir_base, dead), open_port(), "EHR") as served:
         html = httpx.get(f"{served.address}/patients/{PATIENT}/cards", trust_env=False, timeout=20).text
     assert "No answer." in html
     assert "discovery at" in html
+
+
+def test_another_fhir_server_is_written_to_only_when_asked():
+    def total(base):
+        return httpx.get(f"{base}/Patient?_summary=count", trust_env=False).json()["total"]
+
+    with embedded_fhir_server() as other:
+        with fhir_server(other + "/", None) as base:
+            assert base == other
+        assert total(other) == 0
+        with fhir_server(other, 2):
+            assert total(other) >= 2
+            known = httpx.get(f"{other}/Patient/sbx-kidney-nodes", trust_env=False)
+            assert known.status_code == 200
+            later = httpx.get(f"{other}/Patient/sbx-breast-enzymes", trust_env=False)
+            assert later.status_code == 404
 
 
 @pytest.mark.parametrize(

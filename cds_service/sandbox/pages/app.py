@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -41,6 +42,7 @@ class Ward:
     records: Records
     hooks: HookClient
     calls: OrderedDict[str, HookCall] = field(default_factory=OrderedDict)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def keep(self, calls: Sequence[HookCall]) -> None:
         """Remembers calls, forgetting the oldest."""
@@ -183,21 +185,31 @@ def _shown(calls: Sequence[HookCall]) -> dict[str, Any]:
 
 
 async def accept(request: Request, call: str, card: str, suggestion: Annotated[str, Form(max_length=200)]) -> Response:
-    """Writes what a suggestion proposes to the FHIR server, all or nothing, and reports it to the service."""
+    """Writes what a suggestion proposes to the FHIR server, all or nothing, and reports it to the service.
+
+    A second click, or a form sent again, finds the card accepted and writes nothing.
+    """
     ward = _ward(request)
     made = ward.call(call)
     chosen = suggestion_of(keyed(made).get(card, {}), suggestion)
     if chosen is None:
         raise HTTPException(404, "The card has no such suggestion.")
+    async with ward.writing:
+        if made.outcomes.get(card, {}).get("kind") != "accepted":
+            made.outcomes[card] = await _take(ward, made, card, chosen)
+    return _answer(request, made, card)
+
+
+async def _take(ward: Ward, call: HookCall, card: str, chosen: Json) -> Json:
     try:
         references = await ward.records.write(chosen.get("actions", ()))
     except RemoteError as error:
-        return _answer(request, made, card, {"kind": "failed", "text": str(error)})
+        return {"kind": "failed", "text": str(error)}
     outcome: Json = {"kind": "accepted", "text": chosen.get("label", ""), "references": references}
     if "uuid" in chosen:
         report = {"card": card, "outcome": "accepted", "acceptedSuggestions": [{"id": chosen["uuid"]}]}
-        outcome["feedback"] = await ward.hooks.feedback(made, report)
-    return _answer(request, made, card, outcome)
+        outcome["feedback"] = await ward.hooks.feedback(call, report)
+    return outcome
 
 
 async def dismiss(
@@ -221,13 +233,12 @@ async def dismiss(
     if why:
         report["overrideReason"] = why
     words = coding.get("display", "") if coding else comment.strip()
-    outcome = {"kind": "dismissed", "text": words, "feedback": await ward.hooks.feedback(made, report)}
-    return _answer(request, made, card, outcome)
+    made.outcomes[card] = {"kind": "dismissed", "text": words, "feedback": await ward.hooks.feedback(made, report)}
+    return _answer(request, made, card)
 
 
-def _answer(request: Request, call: HookCall, card: str, outcome: Json) -> Response:
+def _answer(request: Request, call: HookCall, card: str) -> Response:
     """The card as it stands now: alone for htmx, else the chart with the same call shown again."""
-    call.outcomes[card] = outcome
     if not _is_fragment(request):
         return RedirectResponse(f"/patients/{call.patient}?call={call.id}", 303)
     view = next(view for view in card_views([call]) if view.key == card)
