@@ -1,0 +1,142 @@
+"""The sandbox as a clinician sees it: headless Chromium, the real service, the real FHIR server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+import httpx
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from cds_service.config import Settings
+from cds_service.sandbox.running import fhir_server, sandbox
+from cds_service.web.app import create_app
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+CANDIDATE = "sbx-colon-liver"
+INELIGIBLE = "sbx-breast-effusion"
+
+
+@pytest.fixture(scope="module")
+def fhir():
+    with fhir_server(None, None) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def address(fhir):
+    # A slow machine must not make the service give up: what is tested here is the page, not the deadline.
+    with sandbox(create_app(Settings(hook_deadline_seconds=30)), fhir) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CDS_REQUIRE_ALL") == "1":
+            pytest.fail("chromium is not installed, and CDS_REQUIRE_ALL=1 asks for every test")
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[1280, 420], ids=["desk", "phone"])
+def page(browser, address, request):
+    """A page that fails its test when the console shows an error or anything foreign is asked for."""
+    context = browser.new_context(base_url=address, viewport={"width": request.param, "height": 900})
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda sent: None if sent.url.startswith(address) else wrong.append(f"asked {sent.url}"))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def tasks(fhir, patient):
+    found = httpx.get(f"{fhir}/Task?patient=Patient/{patient}&_count=100", trust_env=False).json()
+    return {entry["resource"]["id"]: entry["resource"] for entry in found.get("entry", ())}
+
+
+def open_chart(page, name):
+    page.goto("/")
+    page.get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    expect(page.locator("#support[aria-busy]")).to_have_count(0, timeout=30_000)
+
+
+def test_a_candidate_gets_a_card_and_accepting_it_makes_a_task(page, fhir):
+    before = tasks(fhir, CANDIDATE)
+    open_chart(page, "Testwell, Opal")
+    card = page.locator("article.card")
+    expect(card).to_have_count(1)
+    expect(card.get_by_role("heading", level=3)).to_contain_text("EXTEND-OP")
+    card.locator("button.accept").first.click()
+    expect(card.get_by_role("status")).to_contain_text("Done")
+    reference = card.locator("a[href^='/resources/Task/']").get_attribute("href").removeprefix("/resources/")
+    made = tasks(fhir, CANDIDATE).keys() - before.keys()
+    assert {f"Task/{identity}" for identity in made} == {reference}
+    task = tasks(fhir, CANDIDATE)[reference.removeprefix("Task/")]
+    assert task["for"]["reference"] == f"Patient/{CANDIDATE}"
+    assert task["status"] in {"requested", "draft"}
+    expect(page.locator(f".chart a[href='/resources/{reference}']")).to_be_visible()
+
+
+def test_an_ineligible_patient_gets_no_card(page):
+    open_chart(page, "Testham, Willow")
+    expect(page.locator("#support")).to_contain_text("No recommendation for this patient.")
+    expect(page.locator("article.card")).to_have_count(0)
+
+
+def test_a_card_can_be_dismissed_with_a_reason(page):
+    open_chart(page, "Samplestone, Basil")
+    card = page.locator("article.card")
+    card.get_by_text("Dismiss", exact=True).click()
+    reasons = card.get_by_label("Reason")
+    label = reasons.locator("option").nth(1).inner_text()
+    reasons.select_option(index=1)
+    card.get_by_role("button", name="Dismiss card").click()
+    expect(card.get_by_role("status")).to_have_text(f"Dismissed: {label}.")
+    expect(card.locator("button.accept")).to_have_count(0)
+
+
+def test_prefetch_and_the_service_own_queries_give_the_same_card(page):
+    open_chart(page, "Fakenham, Rowan")
+    page.get_by_role("button", name="Developer view").click()
+    summary = page.locator("article.card h3")
+    with_prefetch = summary.inner_text()
+    page.get_by_role("link", name="Call without prefetch").click()
+    expect(page.locator(".developer")).to_contain_text("fhirServer only")
+    assert summary.inner_text() == with_prefetch
+
+
+def test_the_page_never_scrolls_sideways(page):
+    for path in ("/", f"/patients/{CANDIDATE}?cards=now", f"/patients/{INELIGIBLE}?cards=now"):
+        page.goto(path)
+        width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert width == 0, path
+
+
+def test_what_each_patient_was_built_for_is_for_developers(page):
+    page.goto("/")
+    expect(page.get_by_text("malignant pleural effusion is on the problem list")).to_have_count(0)
+    page.get_by_role("button", name="Developer view").click()
+    expect(page.get_by_text("malignant pleural effusion is on the problem list")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/$"))
