@@ -40,6 +40,7 @@ from cds_service.domain.facts import (
     Region,
     Response,
     Scale,
+    ScanRecord,
     Sex,
     Side,
     Site,
@@ -209,18 +210,46 @@ def lab(
 
 
 def scan(
-    covered: str = "CT chest, CT abdomen, CT pelvis", *, on: str | None, ref: str = "scan", description: str = ""
+    covered: str = "CT chest, CT abdomen, CT pelvis",
+    *,
+    on: str | None,
+    ref: str = "scan",
+    description: str = "",
+    unfit: str | None = None,
+    doubtful: str | None = None,
+    unstated: str | None = None,
+    modalities: str = "",
+    areas: str = "",
+    links: Iterable[str] = (),
+    record: str = "study",
+    preliminary: bool = False,
 ) -> ImagingStudy:
-    """A scan that covered "CT chest, MR abdomen"."""
-    parts = [part.split(" ", 1) for part in covered.split(", ") if part]
-    coverage = frozenset(Coverage(Modality(modality), Region(region)) for modality, region in parts)
+    """A scan that covered "CT chest, MR abdomen~" (~ for derived from text).
+
+    `record` "report" or "procedure" makes it another record of a scan, `links` say of which.
+    """
+    coverage = frozenset(_covered(part) for part in covered.split(", ") if part)
+    named = frozenset(Modality(word) for word in modalities.split())
+    kinds = {"study": "ImagingStudy", "report": "DiagnosticReport", "procedure": "Procedure"}
     return ImagingStudy(
-        evidence=evidence(f"ImagingStudy/{ref}", on, description or covered),
+        evidence=evidence(f"{kinds[record]}/{ref}", on, description or covered),
         date=when(on),
-        modalities=frozenset(item.modality for item in coverage),
+        modalities=named or frozenset(item.modality for item in coverage),
         coverage=coverage,
+        unfit=unfit,
+        doubtful=doubtful,
+        unstated=unstated,
         description=description,
+        same_study=tuple(links),
+        preliminary=preliminary,
+        areas=frozenset(Region(word) for word in areas.split()),
+        record=ScanRecord(record),
     )
+
+
+def _covered(part: str) -> Coverage:
+    modality, region = part.rstrip("~").split(" ", 1)
+    return Coverage(Modality(modality), Region(region), derived=part.endswith("~"))
 
 
 def lesion(
