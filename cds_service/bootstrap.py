@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from cds_service.catalog.catalog import Catalog
 from cds_service.catalog.loading import load_catalog, mappings_directory
 from cds_service.catalog.overrides import load_override_reasons
+from cds_service.catalog.relevance import Relevance, load_relevance
 from cds_service.catalog.sites import Contact
 from cds_service.catalog.watching import observation_codes
 from cds_service.cds.answering import TrialService
@@ -45,7 +46,7 @@ def build_trial_service(settings: Settings) -> TrialService:
     contact = catalog.site.contact if catalog.site is not None else Contact()
     return TrialService(
         sender=Sender(trial, contact, reasons),
-        searches=Searches(observation_codes(catalog)),
+        searches=build_searches(catalog),
         servers=AllowedServers(settings.allowed_fhir_servers),
         speaking=SpeakingRules(unknowns_at_most=settings.card_max_unknowns),
         read=record_reader(catalog),
@@ -53,6 +54,16 @@ def build_trial_service(settings: Settings) -> TrialService:
         max_page_bytes=settings.max_body_bytes,
         engine_version=engine_version(),
     )
+
+
+def build_searches(catalog: Catalog) -> Searches:
+    """The questions put to a record system, narrowed to the codes the mappings know."""
+    return Searches(observation_codes(catalog))
+
+
+def build_relevance(settings: Settings) -> Relevance:
+    """The words by which an unmapped code looks relevant."""
+    return load_relevance(mappings_directory(settings.mappings_dir))
 
 
 def record_reader(catalog: Catalog) -> ReadRecord[Found]:

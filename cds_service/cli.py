@@ -1,0 +1,254 @@
+"""The commands. Thin: each reads its words, asks bootstrap for the parts, prints the result.
+
+Exit codes: 0 done · 1 a bug · 2 usage · 3 the input could not be read at all · 4 a remote
+server refused or could not be reached · 5 finished, but some resources were left out and
+`--strict` was given. Progress and errors go to standard error; standard output carries the
+result alone.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cds_service import bootstrap, clock
+from cds_service.catalog.catalog import Catalog
+from cds_service.catalog.checking import check as check_mappings
+from cds_service.catalog.coverage import coverage
+from cds_service.catalog.loading import mappings_directory
+from cds_service.catalog.showing import concepts as known_concepts
+from cds_service.catalog.showing import show as show_concept
+from cds_service.config import read_settings
+from cds_service.domain.assessments import as_json
+from cds_service.domain.facts import PatientFacts
+from cds_service.domain.trials import Trial, assess
+from cds_service.domain.verdicts import Assessment
+from cds_service.errors import (
+    CdsServiceError,
+    ConfigurationError,
+    MappingError,
+    RemoteError,
+    SourceError,
+    UsageError,
+)
+from cds_service.fhir.codings import codings_of
+from cds_service.fhir.sources import read_source
+from cds_service.fhir.whole import fetch_facts
+from cds_service.reports.markdown import as_markdown
+from cds_service.reports.rows import print_coverage, print_rows
+from cds_service.reports.table import print_table
+from cds_service.web.app import serve as serve_forever
+
+EXIT_CODES: tuple[tuple[type[CdsServiceError], int], ...] = (
+    (UsageError, 2),
+    (ConfigurationError, 2),
+    (SourceError, 3),
+    (MappingError, 3),
+    (RemoteError, 4),
+)
+EXIT_QUARANTINED = 5
+SHOWN = ("code", "system", "group", "use", "display", "note", "where")
+EXIT_BUG = 1
+
+app = typer.Typer(
+    help="Finds the patients who fit a hard-to-fill cancer trial, inside the hospital's own record system.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+mappings_app = typer.Typer(help="Check and look into the mapping files.", no_args_is_help=True)
+app.add_typer(mappings_app, name="mappings")
+
+
+class Format(StrEnum):
+    """How an assessment is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A FHIR Bundle file, an NDJSON file, a folder of either (.gz too), - for standard input,"
+        " or a FHIR base URL (with --patient).",
+    ),
+]
+
+
+@app.command(epilog="Example: cds-service evaluate bundle.json --as-of 2026-11-22 --format markdown")
+def evaluate(
+    source: SourceArgument,
+    patient: Annotated[str | None, typer.Option(help="Only this patient: an id, Patient/id or a urn.")] = None,
+    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="The day to assess for; today if left out.")] = None,
+    trial: Annotated[str, typer.Option(help="The trial's id in the mappings.")] = "extend-op",
+    output: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 when a resource had to be left out.")] = False,
+) -> None:
+    """Assess one or more patients. Several patients as JSON: one assessment a line."""
+    day = _day(as_of)
+    catalog = bootstrap.build_catalog(read_settings())
+    chosen = bootstrap.find_trial(catalog, trial)
+    left_out = False
+    for facts in _facts_of(source, patient, catalog):
+        assessment = assess(chosen, facts, day, bootstrap.engine_version())
+        left_out = left_out or bool(facts.not_retrieved)
+        _write(assessment, chosen, output)
+    if strict and left_out:
+        typer.echo(
+            "cds-service: some resources could not be read; the verdicts that rest on them are unknown", err=True
+        )
+        raise typer.Exit(EXIT_QUARANTINED)
+
+
+@app.command(epilog="Example: cds-service serve --port 8000")
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes to answer with.")] = 1,
+) -> None:
+    """Serve the CDS Hooks service."""
+    serve_forever(read_settings(), host, port, workers)
+
+
+@app.command(epilog="Example: cds-service sandbox --port 8000")
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the EHR pages; 0 takes any.")] = 8000,
+    patients: Annotated[int | None, typer.Option(min=1, help="Only the first so many synthetic patients.")] = None,
+    fhir: Annotated[str | None, typer.Option(metavar="URL", help="Use this FHIR server, not the embedded one.")] = None,
+) -> None:
+    """Run the sandbox EHR and the service together, on loopback, with synthetic patients."""
+    from cds_service.sandbox.running import running_sandbox  # noqa: PLC0415  needs the optional extra
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    typer.echo("Starting the FHIR server, the CDS service and the EHR pages on this machine ...", err=True)
+    with running_sandbox(read_settings(), port, fhir, patients) as address:
+        typer.echo(f"The sandbox EHR is at {address} (stop it with Ctrl-C)")
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            typer.echo("Stopping.", err=True)
+
+
+@mappings_app.command("check", epilog="Example: cds-service mappings check --directory my-mappings")
+def mappings_check(
+    directory: Annotated[Path | None, typer.Option(help="The folder to check; by default the one in use.")] = None,
+) -> None:
+    """Report every mistake of every mapping file, with file and line."""
+    folder = mappings_directory(directory or read_settings().mappings_dir)
+    mistakes = check_mappings(folder)
+    if mistakes:
+        raise MappingError(mistakes)
+    typer.echo(f"{folder}: no mistakes")
+
+
+@mappings_app.command("show", epilog="Example: cds-service mappings show effusion")
+def mappings_show(
+    concept: Annotated[str | None, typer.Argument(help="A concept or an analyte; without one, the list.")] = None,
+) -> None:
+    """Show what a concept holds: codes, words, groups, uses, sources."""
+    catalog = bootstrap.build_catalog(read_settings())
+    if concept is None:
+        listed = [(name, str(count)) for name, count in known_concepts(catalog).items()]
+        print_rows(("concept", "rows"), listed, _console())
+        return
+    print_rows(SHOWN, ([getattr(row, name) for name in SHOWN] for row in show_concept(catalog, concept)), _console())
+
+
+@mappings_app.command("coverage", epilog="Example: cds-service mappings coverage my-export/")
+def mappings_coverage(
+    source: SourceArgument,
+    every: Annotated[bool, typer.Option("--all", help="List also the codes that do not look relevant.")] = False,
+) -> None:
+    """Say which codes of a real source the mappings use, miss though they look relevant, or find ambiguous."""
+    settings = read_settings()
+    catalog = bootstrap.build_catalog(settings)
+    met = codings_of(found for record in read_source(source).patients for found in record.resources)
+    print_coverage(coverage(met, catalog, bootstrap.build_relevance(settings)), _console(), every=every)
+
+
+def main() -> None:
+    """Run the command line; every expected error becomes one line and its exit code."""
+    try:
+        app()
+    except CdsServiceError as error:
+        typer.echo(f"cds-service: {error}", err=True)
+        sys.exit(exit_code_of(error))
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        # A bug: no traceback, it may hold a record's words.
+        typer.echo(
+            f"cds-service: a bug ({type(error).__name__} {_where(error)}); nothing was shown of the record. "
+            "Please report this line and the command.",
+            err=True,
+        )
+        sys.exit(EXIT_BUG)
+
+
+def exit_code_of(error: CdsServiceError) -> int:
+    """The exit code of an expected error."""
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), EXIT_BUG)
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "at an unknown place"
+    return f"in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+
+
+def _console() -> Console:
+    """Standard output, wide enough for whole rows where it is not a terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return clock.today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--as-of '{text[:20]}' is not a date: write it as YYYY-MM-DD") from None
+
+
+def _facts_of(source: str, patient: str | None, catalog: Catalog) -> Iterable[PatientFacts]:
+    if source.startswith(("http://", "https://")):
+        if patient is None:
+            raise UsageError("a FHIR base URL needs --patient: which patient to assess")
+        return [fetch_facts(source, patient.removeprefix("Patient/"), catalog, bootstrap.build_searches(catalog))]
+    found = read_source(source)
+    for note in found.notes:
+        typer.echo(f"cds-service: {note.reference}: {note.problem}", err=True)
+    records = [found.patient(patient)] if patient is not None else found.patients
+    return (found.facts(record, catalog) for record in records)
+
+
+def _write(assessment: Assessment, trial: Trial, output: Format) -> None:
+    match output:
+        case Format.JSON:
+            typer.echo(json.dumps(as_json(assessment), ensure_ascii=False))
+        case Format.MARKDOWN:
+            typer.echo(as_markdown(assessment, trial))
+        case Format.TABLE:
+            print_table(assessment, trial, _console())

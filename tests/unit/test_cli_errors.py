@@ -1,0 +1,188 @@
+"""Bad input gets one line that says what, where and what to do, and the contract's exit code."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from cds_service import cli
+
+EXAMPLE = Path(__file__).parents[1] / "data" / "example-bundle.json"
+PATIENT = {"resourceType": "Patient", "id": "one", "birthDate": "1960-01-01"}
+
+
+def call(*words: str) -> int:
+    """The exit code of the command line."""
+    before = sys.argv
+    sys.argv = ["cds-service", *words]
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]):
+    def words() -> str:
+        return capsys.readouterr().err
+
+    return words
+
+
+def written(folder: Path, name: str, text: str | bytes) -> str:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(path)
+
+
+BAD_FILES = [
+    ("empty.json", "", 3, "empty"),
+    ("page.json", "<!DOCTYPE html><html>not found</html>", 3, "JSON"),
+    ("cut.json", '{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Pat', 3, "cut.json"),
+    ("number.json", "42", 3, "JSON"),
+    ("nobody.json", '{"resourceType": "Bundle", "type": "collection", "entry": []}', 3, "atient"),
+    ("nopatient.json", '{"resourceType": "Observation", "id": "x", "status": "final"}', 3, "atient"),
+    ("broken.json.gz", gzip.compress(b'{"resourceType": "Patient", "id": "one"}' * 50)[:40], 3, "broken.json.gz"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "code", "words"), BAD_FILES, ids=[row[0] for row in BAD_FILES])
+def test_a_file_that_cannot_be_read(tmp_path, said, name, text, code, words) -> None:
+    assert call("evaluate", written(tmp_path, name, text)) == code
+    told = said()
+    assert words in told
+    assert "Traceback" not in told
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_a_file_that_is_not_there(said) -> None:
+    assert call("evaluate", "no/such/file.json") == 3
+    assert "no/such/file.json" in said()
+
+
+def test_a_date_that_is_none(said) -> None:
+    assert call("evaluate", str(EXAMPLE), "--as-of", "2026-02-30") == 2
+    assert "YYYY-MM-DD" in said()
+
+
+def test_a_trial_that_is_not_known_names_those_that_are(said) -> None:
+    assert call("evaluate", str(EXAMPLE), "--trial", "other") == 2
+    assert "extend-op" in said()
+
+
+def test_a_patient_who_is_not_in_the_file(said) -> None:
+    assert call("evaluate", str(EXAMPLE), "--patient", "somebody") == 3
+    assert "patient" in said()
+
+
+def test_a_format_that_is_not_known(said) -> None:
+    assert call("evaluate", str(EXAMPLE), "--format", "xml") == 2
+    assert "--format" in said()
+
+
+def test_a_server_needs_a_patient(said) -> None:
+    assert call("evaluate", "http://127.0.0.1:9/fhir") == 2
+    assert "--patient" in said()
+
+
+def test_a_server_that_cannot_be_reached(said) -> None:
+    assert call("evaluate", "http://127.0.0.1:9/fhir", "--patient", "one") == 4
+    assert "could not be reached" in said()
+
+
+@contextmanager
+def answering(status: int, body: bytes, kind: str) -> Iterator[str]:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: object) -> None:
+            return
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/fhir"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "words"),
+    [
+        (401, b"{}", "application/fhir+json", "refused"),
+        (404, b"{}", "application/fhir+json", "does not have it"),
+        (500, b"oops", "text/plain", "HTTP 500"),
+        (200, b"<html>log in</html>", "text/html", "something else"),
+    ],
+)
+def test_a_server_that_refuses_or_answers_html(said, status, body, kind, words) -> None:
+    with answering(status, body, kind) as base:
+        assert call("evaluate", base, "--patient", "one") == 4
+    assert words in said()
+
+
+def test_two_patients_are_two_lines_in_their_order(tmp_path, capsys) -> None:
+    other = {**PATIENT, "id": "two"}
+    path = written(tmp_path, "both.ndjson", f"{json.dumps(other)}\n{json.dumps(PATIENT)}\n")
+    assert call("evaluate", path, "--format", "json", "--as-of", "2026-11-22") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["patient"] for line in lines] == ["Patient/two", "Patient/one"]
+
+
+def test_a_broken_line_does_not_cost_the_patient_and_strict_says_so(tmp_path, capsys) -> None:
+    broken = '{"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/one"}, "code": {"coding": [{'
+    path = written(tmp_path, "broken.ndjson", f"{json.dumps(PATIENT)}\n{broken}\n")
+    assert call("evaluate", path, "--format", "json", "--as-of", "2026-11-22", "--strict") == 5
+    assessment = json.loads(capsys.readouterr().out)
+    verdicts = {item["id"]: item["verdict"] for item in assessment["criteria"]}
+    assert verdicts["age"] == "pass"
+    assert verdicts["effusion"] == "unknown"
+
+
+def test_standard_input_is_read(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(EXAMPLE.read_bytes())))
+    assert call("evaluate", "-", "--format", "json", "--as-of", "2026-11-22") == 0
+    assert json.loads(capsys.readouterr().out)["trial"] == "extend-op"
+
+
+def test_a_bug_shows_neither_a_traceback_nor_the_record(monkeypatch, said) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("Doe, Jane 1950-02-03")
+
+    monkeypatch.setattr(cli.bootstrap, "build_catalog", fail)
+    assert call("evaluate", str(EXAMPLE)) == 1
+    told = said()
+    assert "KeyError" in told
+    assert "Jane" not in told
+    assert "Traceback" not in told
+
+
+def test_mistakes_in_the_mappings_are_all_told(tmp_path, said) -> None:
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials" / "bad.yaml").write_text("id: [1\n")
+    assert call("mappings", "check", "--directory", str(tmp_path)) == 3
+    assert "bad.yaml:" in said()
+
+
+def test_help_has_an_example_for_every_command(capsys) -> None:
+    for command in (["evaluate"], ["serve"], ["sandbox"], ["mappings", "check"], ["mappings", "show"]):
+        assert call(*command, "--help") == 0
+        assert "Example:" in capsys.readouterr().out
