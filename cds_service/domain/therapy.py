@@ -117,6 +117,7 @@ def _with_explicit(explicit: TherapyHistory, counted: TherapyHistory) -> Therapy
         return explicit
     fewest, most = explicit.summary.lines_min, explicit.summary.lines_max
     beyond = max(counted.summary.lines_min, most + _later(explicit.summary, counted.summary))
+    fewest = max(fewest, min(counted.summary.lines_min, most))
     doubts = explicit.doubts
     if beyond > most:
         doubts = (*doubts, "drugs are recorded beyond the numbered lines")
@@ -124,7 +125,7 @@ def _with_explicit(explicit: TherapyHistory, counted: TherapyHistory) -> Therapy
     lines = tuple(replace(line, agents=agents.get(line.start, ())) for line in explicit.summary.lines)
     return replace(
         explicit,
-        summary=TherapySummary(fewest, max(beyond, most), lines),
+        summary=TherapySummary(fewest, beyond, lines),
         index=counted.index,
         doubts=doubts,
         ongoing=explicit.ongoing or counted.ongoing,
