@@ -90,7 +90,7 @@ def _by_row(site: Site, side: Side | None, row: NodalRow | None, cancer: CancerP
 
 
 def _split(site: Site, side: Side | None, row: NodalRow, cancer: CancerPicture) -> NodeCategory:
-    by_words = _by_words(f"{site.text} {site.detail}".lower(), row)
+    by_words = _by_words(_words(site), row)
     if by_words is not NodeCategory.UNKNOWN or row.regional_side is None:
         return by_words
     primary = cancer.sides if Side.BILATERAL not in cancer.sides else frozenset(_SIDES)
@@ -101,6 +101,11 @@ def _split(site: Site, side: Side | None, row: NodalRow, cancer: CancerPicture) 
         return NodeCategory.UNKNOWN
     ipsilateral = side in certain
     return NodeCategory.REGIONAL if ipsilateral == (row.regional_side == "ipsilateral") else NodeCategory.DISTANT
+
+
+def _words(site: Site) -> str:
+    """The words of a place; a remark that names several places ("pelvic, mesorectal or presacral") tells none."""
+    return f"{site.text} {'' if ' or ' in site.detail else site.detail}".lower()
 
 
 def _by_words(words: str, row: NodalRow) -> NodeCategory:

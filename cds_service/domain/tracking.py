@@ -46,20 +46,27 @@ def track(
     lesions: Iterable[Lesion], measurements: Iterable[LesionMeasurement], when: When
 ) -> tuple[TrackedLesion, ...]:
     """The lesions of a record, in the order of their keys; specimens are not readings."""
-    named, loose = _named(tuple(lesions), [reading for reading in measurements if not reading.specimen])
+    named, loose = _named(tuple(lesions), _once([reading for reading in measurements if not reading.specimen]))
     tracked = named + [_loose(group) for group in _complete(loose)]
     return tuple(_with_keys(_join_by_site(tracked, when)))
+
+
+def _once(measurements: Sequence[LesionMeasurement]) -> list[LesionMeasurement]:
+    """Readings without those that tell no lesion and stand, told, elsewhere (members of a group)."""
+    told = {m.evidence.reference for m in measurements if _names(m) or _name(m.site)}
+    return [m for m in measurements if _names(m) or _name(m.site) or m.evidence.reference not in told]
 
 
 def _named(
     lesions: Sequence[Lesion], measurements: Sequence[LesionMeasurement]
 ) -> tuple[list[TrackedLesion], list[LesionMeasurement]]:
     owners = _Owners()
+    shared = _shared_by_different(lesions, measurements)
     for lesion in lesions:
-        owners.join({lesion.reference, *lesion.identifiers})
+        owners.join({lesion.reference, *(lesion.identifiers - shared)})
     loose = []
     for reading in measurements:
-        names = {*reading.identifiers} | ({reading.lesion} if reading.lesion else set())
+        names = _names(reading) - shared
         if names:
             owners.join(names)
         else:
@@ -69,10 +76,36 @@ def _named(
     for lesion in lesions:
         described[owners.of(lesion.reference)].append(lesion)
     for reading in measurements:
-        name = reading.lesion or min(reading.identifiers, default=None)
-        if name is not None:
-            read[owners.of(name)].append(reading)
+        names = _names(reading) - shared
+        if names:
+            read[owners.of(min(names))].append(reading)
     return [_gathered(described[owner], read[owner]) for owner in sorted({*described, *read})], loose
+
+
+def _names(reading: LesionMeasurement) -> frozenset[str]:
+    return reading.identifiers | {reading.lesion} if reading.lesion else reading.identifiers
+
+
+def _shared_by_different(lesions: Sequence[Lesion], measurements: Sequence[LesionMeasurement]) -> frozenset[str]:
+    """Identifiers that are no lesion's own (an accession number): on two read the same day, or in two places."""
+    sites: dict[str, dict[str, Site]] = defaultdict(dict)
+    days: dict[str, dict[object, str]] = defaultdict(dict)
+    shared: set[str] = set()
+    for lesion in lesions:
+        for name in lesion.identifiers:
+            sites[name][lesion.reference] = lesion.site
+    for reading in measurements:
+        for name in reading.identifiers if reading.lesion else ():
+            sites[name].setdefault(reading.lesion or "", reading.site)
+    for reading in measurements:
+        for name, places in sites.items() if reading.lesion else ():
+            if reading.lesion in places and days[name].setdefault(reading.date, reading.lesion or "") != reading.lesion:
+                shared.add(name)
+    for name, places in sites.items():
+        first = next(iter(places.values()))
+        if not all(could_be_same(first, other) for other in places.values()):
+            shared.add(name)
+    return frozenset(shared)
 
 
 class _Owners:
