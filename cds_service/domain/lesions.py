@@ -225,6 +225,7 @@ class _Reading:
 
     def _evidence(self, lesion: TrackedLesion, therapy: Treated | None) -> tuple[Evidence, ...]:
         read = [m.evidence for m in lesion.measurements if self.pair.scan_of(m) is not None or m.response]
+        read.sort(key=lambda item: (item.date or "", item.reference))
         said = [status.evidence for status in self.statuses if lesion.references & set(status.focus)]
         done = [therapy.evidence] if therapy is not None else []
         own = list(lesion.evidence) if not read else []
