@@ -78,10 +78,8 @@ class Source:
 
 
 def _goes_by(record: PatientRecord, names: set[str]) -> bool:
-    return any(
-        found.kind == "Patient" and (found.full_url in names or f"Patient/{_head(found).id}" in names)
-        for found in record.resources
-    )
+    heads = ((found, _head(found)) for found in record.resources if found.kind == "Patient")
+    return any(found.full_url in names or (head is not None and f"Patient/{head.id}" in names) for found, head in heads)
 
 
 def read_source(source: str, stdin: BinaryIO | None = None, most_bytes: int = MOST_BYTES) -> Source:
@@ -100,17 +98,16 @@ def group_by_patient(resources: Iterable[Found], called: str = "the input") -> S
     return gathering.source(called)
 
 
-def _head(found: Found) -> Head:
-    """What tells whose a resource is; made out of odd or broken bytes as far as it can be."""
+def _head(found: Found) -> Head | None:
+    """What tells whose a resource is, made out of odd elements as far as can be; None for broken JSON."""
     try:
         return _heads.decode(found.raw)
     except UNREADABLE:
-        if found.kind in READ_TYPES:
-            decoded = decode(found.kind, found.raw).resource
-            if decoded is not None:
-                parts = {name: getattr(decoded, name, None) for name in ("subject", "patient", "individual")}
-                return Head(resource_type=found.kind, id=decoded.id, **parts)
-        return Head(resource_type=found.kind)
+        decoded = decode(found.kind, found.raw).resource if found.kind in READ_TYPES else None
+    if decoded is None:
+        return None
+    parts = {name: getattr(decoded, name, None) for name in ("subject", "patient", "individual")}
+    return Head(resource_type=found.kind, id=decoded.id, **parts)
 
 
 class _Gathering:
@@ -130,27 +127,30 @@ class _Gathering:
         """Put one resource where it belongs."""
         found = placed.found
         if placed.broken is not None:
-            self._take_broken(placed)
-        elif found.kind == "Patient":
-            self._take_patient(found)
-        elif found.kind in _SHARED:
-            self._take_shared(found)
+            self._take_broken(placed, placed.broken)
         elif found.kind in READ_TYPES:
-            self._take_record(found)
+            head = _head(found)
+            if head is None:
+                self._take_broken(placed, "it is not readable JSON")
+            elif found.kind == "Patient":
+                self._take_patient(found, head)
+            elif found.kind in _SHARED:
+                self._take_shared(found, head)
+            else:
+                self._take_record(found, head)
 
-    def _take_broken(self, placed: Placed) -> None:
+    def _take_broken(self, placed: Placed, why: str) -> None:
         found = placed.found
         if not found.raw:
-            self.notes.append(DataQuality(placed.where, placed.broken or ""))
+            self.notes.append(DataQuality(placed.where, why))
             return
         legible = fragment(bytes(found.raw))
         kind = found.kind or legible.kind
-        self.notes.append(DataQuality(placed.where, f"this {kind or 'line'} could not be read: {placed.broken}"))
+        self.notes.append(DataQuality(placed.where, f"this {kind or 'line'} could not be read: {why}"))
         if legible.subjects and (not kind or kind in READ_TYPES):
             self.about.append((Found(kind, found.raw), legible.subjects))
 
-    def _take_patient(self, found: Found) -> None:
-        head = _head(found)
+    def _take_patient(self, found: Found, head: Head) -> None:
         base, url_name = split(found.full_url) if found.full_url else ("", "")
         name = f"Patient/{head.id}" if head.id else url_name or "Patient"
         key = (place(base), name)
@@ -165,15 +165,13 @@ class _Gathering:
         if b"replaced-by" in bytes(found.raw):
             self.links[key] = (*self.links.get(key, ()), *_replacements(found))
 
-    def _take_shared(self, found: Found) -> None:
-        head = _head(found)
+    def _take_shared(self, found: Found, head: Head) -> None:
         if head.id:
             self.shared[f"{found.kind}/{head.id}"] = found.raw
         if found.full_url:
             self.shared[found.full_url] = self.shared[split(found.full_url)[1]] = found.raw
 
-    def _take_record(self, found: Found) -> None:
-        head = _head(found)
+    def _take_record(self, found: Found, head: Head) -> None:
         subject = head.subject or head.patient or head.individual
         if subject is not None and subject.reference:
             self.about.append((found, (subject.reference,)))
