@@ -85,6 +85,8 @@ def test_the_mcode_examples_keep_their_implausible_value():
         ("BodyStructure?patient=Patient/sbx-colon-liver", 3),
         ("BodyStructure?patient=Patient/nobody", 0),
         ("BodyStructure?patient=Patient/sbx-colon-liver&location=10200004", 3),
+        ("BodyStructure?patient=Patient/sbx-colon-liver&location=39607008", 0),
+        ("BodyStructure?patient=Patient/sbx-colon-liver&morphology=86049000", 0),
         ("BodyStructure?identifier=sbx-colon-liver/segment-6", 1),
         ("ImagingStudy?patient=Patient/sbx-pancreas-gilbert&modality=PT", 2),
         ("ImagingStudy?patient=Patient/sbx-pancreas-gilbert&modality=MR", 0),
