@@ -17,7 +17,7 @@ from cds_service.fhir.resources import ReferenceRange as FhirRange
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 _TEXT = re.compile(
     rf"[(\[]?\s*(?:(?P<low>{_NUMBER})\s*(?:-|\u2013|\u2014|to)\s*|(?P<sign><=|=<|<|\u2264|up to)\s*)(?P<high>{_NUMBER})"
-    r"\s*(?P<unit>[^\s\d)\]][^)\]]{0,30}?)?\s*[)\]]?",
+    r"(?:\s+(?P<far>[^\s)\]\-][^\s)\]]{0,30})|(?P<near>[^\s\d.)\]\-][^\s)\]]{0,30}))?\s*[)\]]?",
     re.ASCII | re.IGNORECASE,
 )
 _FEMALE = frozenset({"female", "f", "women", "woman", "females"})
@@ -77,7 +77,8 @@ def _limit(quantity: Quantity | None, units: _Units) -> Decimal | None:
     if quantity is None:
         return None
     found = units.converted(quantity.value, quantity.code or quantity.unit)
-    return found if found is not None or not quantity.code else units.converted(quantity.value, quantity.unit)
+    told = quantity.unit if quantity.code else None
+    return found if found is not None or not told else units.converted(quantity.value, told)
 
 
 def _of_text(text: str, units: _Units) -> tuple[Decimal | None, Decimal | None]:
@@ -95,7 +96,7 @@ def parse_range(text: str) -> tuple[Decimal | None, Decimal | None, str | None]:
     high = Decimal(found["high"])
     if low is not None and low > high:
         return None, None, None
-    return low, high, found["unit"].strip() if found["unit"] else None
+    return low, high, found["far"] or found["near"]
 
 
 def _is_normal(kind: CodeableConcept | None) -> bool:
