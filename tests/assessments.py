@@ -22,10 +22,11 @@ def verdict(
     text: str = "",
     missing: tuple[Missing, ...] = (),
     basis: Basis = Basis.RECORDED,
+    kind: CriterionKind = CriterionKind.INCLUSION,
 ) -> Verdict:
     """One verdict; `text` is the words of its one piece of evidence."""
     evidence = (Evidence("Observation/o", "2026-11-10", text),) if text else ()
-    return Verdict(criterion, CriterionKind.INCLUSION, Outcome(outcome), basis, reason, evidence, missing)
+    return Verdict(criterion, kind, Outcome(outcome), basis, reason, evidence, missing)
 
 
 def assessment(

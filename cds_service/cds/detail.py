@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cds_service.catalog.sites import Contact
-from cds_service.domain.criteria import Outcome
+from cds_service.domain.criteria import CriterionKind, Outcome
 from cds_service.domain.trials import Trial
 from cds_service.domain.verdicts import Assessment, Basis, Missing, Verdict
 from cds_service.reports.escaping import escape_markdown as safe
@@ -40,31 +40,34 @@ def _section(title: str, lines: Iterable[str]) -> str:
 
 def _why(assessment: Assessment, titles: dict[str, str]) -> str:
     passed = [verdict for verdict in assessment.verdicts if verdict.outcome is Outcome.PASS]
-    lines = [_line(verdict, titles) for verdict in passed if verdict.id in LEADING]
+    lines = [_line(verdict, titles) + _evidence(verdict) for verdict in passed if verdict.id in LEADING]
     others = [verdict for verdict in passed if verdict.id not in LEADING]
-    recorded = [titles.get(v.id, v.id) for v in others if v.basis is not Basis.NO_RECORD]
-    unrecorded = [titles.get(v.id, v.id) for v in others if v.basis is Basis.NO_RECORD]
-    if recorded:
-        lines.append(f"- Also fits: {safe(', '.join(recorded))}")
-    if unrecorded:
-        lines.append(f"- No record of what would exclude: {safe(', '.join(unrecorded))}")
+    for words, group in (
+        ("Also fits", [v for v in others if v.kind is CriterionKind.INCLUSION]),
+        ("Looked at and not excluding", [v for v in others if _is_exclusion(v) and v.basis is not Basis.NO_RECORD]),
+        ("No record of", [v for v in others if _is_exclusion(v) and v.basis is Basis.NO_RECORD]),
+    ):
+        if group:
+            lines.append(f"- {words}: {safe('; '.join(titles.get(verdict.id, verdict.id) for verdict in group))}")
     return _section("Why", lines)
 
 
+def _is_exclusion(verdict: Verdict) -> bool:
+    return verdict.kind is CriterionKind.EXCLUSION
+
+
 def _line(verdict: Verdict, titles: dict[str, str]) -> str:
-    return f"- {safe(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}{_evidence(verdict)}"
+    return f"- {safe(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}"
 
 
 def _evidence(verdict: Verdict) -> str:
-    """The first pieces of evidence with their dates, and how many more there are."""
-    shown = [
-        safe(f"{item.text} ({item.date[:10]})" if item.date else item.text)
-        for item in verdict.evidence[:_EVIDENCE_SHOWN]
-        if item.text
-    ]
-    more = len(verdict.evidence) - _EVIDENCE_SHOWN
-    if more > 0:
-        shown.append(f"and {more} more")
+    """The first pieces of evidence with their dates, where the reason itself names none of them."""
+    dated = [(item.text, item.date[:10] if item.date else "") for item in verdict.evidence if item.text]
+    if any(day and day in verdict.reason for _, day in dated):
+        return ""
+    shown = [safe(f"{text} ({day})" if day else text) for text, day in dated[:_EVIDENCE_SHOWN]]
+    if len(dated) > _EVIDENCE_SHOWN:
+        shown.append(f"and {len(dated) - _EVIDENCE_SHOWN} more")
     return "".join(f"\n  - {item}" for item in shown)
 
 

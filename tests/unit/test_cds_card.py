@@ -21,6 +21,7 @@ from cds_service.catalog.overrides import load_override_reasons
 from cds_service.catalog.sites import Contact
 from cds_service.cds.cards import Sender, summarise, write_card
 from cds_service.cds.wire import HookCall, HookResponse, User, encode
+from cds_service.domain.criteria import CriterionKind
 from cds_service.domain.trials import Trial
 from cds_service.domain.verdicts import Assessment, Basis, Missing
 
@@ -171,7 +172,9 @@ def test_the_detail_answers_the_clinicians_questions_in_order() -> None:
         verdicts=(
             verdict("histology", "pass", "Colon cancer (CRC)", text="Colon cancer"),
             verdict("anc", "pass"),
-            verdict("effusion", "pass", basis=Basis.NO_RECORD),
+            verdict("effusion", "pass", basis=Basis.NO_RECORD, kind=CriterionKind.EXCLUSION),
+            verdict("prior-lines", "pass", kind=CriterionKind.EXCLUSION),
+            verdict("stage-iv", "pass", "Metastatic (2026-11-10)", text="Liver metastases"),
             verdict("platelets", "unknown", "None in the last 28 days", missing=(needed,)),
             verdict("lct-candidate", "review", "Can every lesion be treated?"),
         )
@@ -185,7 +188,10 @@ def test_the_detail_answers_the_clinicians_questions_in_order() -> None:
         "Contact",
     ]
     assert "Colon cancer (2026-11-10)" in detail
-    assert "No record of what would exclude" in detail
+    assert "Liver metastases" not in detail, "its date stands in the reason"
+    assert "- No record of: Malignant effusion\n" in detail
+    assert "- Looked at and not excluding: More than 4 earlier lines\n" in detail
+    assert "- Also fits: Alive; Adult; Neutrophils" in detail
     assert "platelets (lab within 28 days) from 22 Nov 2026 until 20 Dec 2026" in detail
     assert "holds until 8 Dec 2026" in detail
     assert "Trial office, +1 555 0100, trials@hospital.example" in WORST.render(detail)
