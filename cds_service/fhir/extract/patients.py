@@ -16,6 +16,7 @@ _SEX_WORDS = {
     "other": Sex.OTHER,
     "oth": Sex.OTHER,
 }
+_SNOMED_CT = "http://snomed.info/sct"  # the system of us-core-sex where it is a bare code
 _BIRTH_SEX = ("us-core-birthsex", "us-core-sex", "us-core-individual-sex", "individual-recordedSexOrGender")
 
 
@@ -54,11 +55,11 @@ def _birth_sex(patient: Patient, context: ReadingContext) -> Sex | None:
 
 def _sex_of(extension: Extension, context: ReadingContext) -> Sex | None:
     for inner in (extension, *extension.extension):
-        coding = inner.value_coding or _first(inner)
+        coding = inner.value_coding or _first(inner) or Coding(_SNOMED_CT, inner.value_code)
         meant = context.meanings_of_codings(coding)
         word = next((meaning.group for meaning in meant if meaning.concept == "sex"), None)
         found = _sex(word) or _sex(inner.value_code) or _sex(inner.value_string)
-        found = found or (_sex(coding.code) or _sex(coding.display) if coding else None)
+        found = found or _sex(coding.code) or _sex(coding.display)
         if found is not None:
             return found
     return None
