@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from build import condition, day, facts, lesion, measured, metastasis, pathology, primary, scan, stage
 from tables import each_row
 
@@ -40,11 +42,11 @@ def case(patient: PatientFacts) -> Case:
     return Case(patient.known_on(AsOf(day(TODAY))), DiseaseRules(nodes=NODES), SEVEN)
 
 
-def stage_iv(*found: object, **more: object) -> Finding:
+def stage_iv(*found: object, **more: Any) -> Finding:
     return judge(MetastaticDisease(), case(facts(*found, **more)), AsOf(day(TODAY)))
 
 
-def histology(*found: object, **more: object) -> Finding:
+def histology(*found: object, **more: Any) -> Finding:
     return judge(PrimaryCancerOf(SEVEN), case(facts(*found, **more)), AsOf(day(TODAY)))
 
 
@@ -313,7 +315,7 @@ def test_an_undecided_histology_says_why() -> None:
                 |                |              |            |
 """)
 def test_the_index_date_is_the_earliest_dated_metastatic_evidence(row: dict[str, str]) -> None:
-    found = [
+    found: list[object] = [
         primary(onset="2020-01-01"),
         metastasis(onset=row["first_onset"] or None, recorded=row["first_recorded"] or None),
     ]

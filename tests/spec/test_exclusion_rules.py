@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from build import condition, day, facts, lesion, measured, metastasis, pathology, person, primary, procedure
 from tables import each_row
 
@@ -40,7 +42,7 @@ MARROW = NoMarrowInvolvement("marrow-involvement", report_within_days=3)
 OTHERS = NoOtherMalignancy(SEVEN, free_years=5)
 
 
-def find(rule: Rule, *found: object, as_of: str = "2026-11-22", **more: object) -> Finding:
+def find(rule: Rule, *found: object, as_of: str = "2026-11-22", **more: Any) -> Finding:
     case = Case(facts(*found, **more).known_on(AsOf(day(as_of))), DiseaseRules(), SEVEN)
     return judge(rule, case, AsOf(day(as_of)))
 
@@ -79,7 +81,11 @@ def test_effusion(row: dict[str, str]) -> None:
     }
     recorded = []
     if row["effusion"]:
-        how = {"status": row["status"] or None, "verified": row["verified"] or None, "text_only": row["how"] == "text"}
+        how: dict[str, Any] = {
+            "status": row["status"] or None,
+            "verified": row["verified"] or None,
+            "text_only": row["how"] == "text",
+        }
         recorded.append(condition(means[row["effusion"]], **how))
     found = find(EFFUSION, *recorded)
     assert (found.outcome.value, found.basis.value) == (row["verdict"], row["basis"])
@@ -162,7 +168,7 @@ def test_depression_and_tobacco_are_information(row: dict[str, str]) -> None:
 LUNG = ("primary-cancer/PRIMARY/primary",)
 
 
-def lung(**more: object) -> Condition:
+def lung(**more: Any) -> Condition:
     return condition(*LUNG, ref="lung", text="Lung cancer", **more)
 
 
