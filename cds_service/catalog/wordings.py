@@ -12,7 +12,8 @@ from cds_service.domain.codes import Meaning, MeaningBasis
 _FILE = ("about", "sources", "concepts", "guards", "patterns")
 _ROW = ("concept", "group", "use", "note", "display", "pattern", "scope", "source")
 _PLACE = "place"
-_CLAUSE = r"[^.;:!?\n]*"
+_CLAUSE = r"(?:(?!\b(?:but|however|although)\b)[^.;:!?\n])*"
+_FEW_WORDS = r"\W*(?:\w+\W+){0,3}?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _guards(entry: Entry) -> Guards:
     before, after = entry.texts("before"), entry.texts("after")
     return Guards(
         before=compiled(entry, "before", rf"\b(?:{'|'.join(before)})\b{_CLAUSE}\Z") if before else None,
-        after=compiled(entry, "after", rf"\W*(?:{'|'.join(after)})\b") if after else None,
+        after=compiled(entry, "after", rf"{_FEW_WORDS}(?:{'|'.join(after)})\b") if after else None,
     )
 
 
