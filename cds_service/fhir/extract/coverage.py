@@ -100,6 +100,7 @@ def read_coverage(told: Told, descriptions: ScanDescriptions) -> ScanReading:
             _read_sections(main, reading, said)
         case _:
             reading.areas = frozenset(said.regions())
+            _read_sites(None, reading, said)
     reading.unstated = _unstated(reading, main, said)
     return reading
 
@@ -146,6 +147,15 @@ class _Said:
     def of_series(self) -> tuple[SaidOfScan, ...]:
         """What the series' own descriptions say."""
         return tuple(self._descriptions.read(s.text, self._modalities) for s in self.series if s.text)
+
+    def sites(self) -> frozenset[Region]:
+        """Regions that the body sites of its series name."""
+        return frozenset(region for series in self.series for region in series.sites | series.sites_by_words)
+
+    def code_says_whole_body(self) -> bool:
+        """Whether a PET code itself names the whole body; one without words (CPT) is taken to."""
+        shown = [meaning.display for meaning in self.told.procedures if meaning.use == "pet"]
+        return any(not words or self._descriptions.read(words, self._modalities).whole_body for words in shown)
 
     def organ(self) -> str | None:
         """The one organ the texts are about."""
@@ -217,10 +227,12 @@ def _read_pet(reading: ScanReading, said: _Said) -> None:
         _limit_pet(reading, frozenset(named))
     elif not coded:
         _read_uncoded_pet(reading, said, whole)
+    elif not whole and not said.code_says_whole_body() and not said.sites() >= _TRUNK and said.sites():
+        _limit_pet(reading, said.sites())
 
 
 def _read_uncoded_pet(reading: ScanReading, said: _Said, whole: bool) -> None:
-    sites = frozenset(region for series in said.series for region in series.sites | series.sites_by_words)
+    sites = said.sites()
     region_unstated = any(meaning.use == "pet_region_unstated" for meaning in said.told.procedures)
     if whole or any(text.whole_body for text in said.of_series()):
         _add(reading, Modality.PET, _TRUNK, derived=True)
@@ -249,17 +261,21 @@ def _read_sections(main: Modality, reading: ScanReading, said: _Said) -> None:
         named |= said.regions()
     if main is Modality.CT and any(text.whole_body for text in said.all):
         named |= _TRUNK
-    for series in said.series:
-        modality = series.modality or main
-        if modality not in _PICTURES:
-            continue
-        _add(reading, modality, series.sites, derived=False)
-        _add(reading, modality, series.sites_by_words, derived=True)
+    _read_sites(main, reading, said)
     _add(reading, main, frozenset(named), derived=True)
     if not reading.coverage and said.organ() is None:
         _add(reading, main, frozenset(r for text in said.of_series() for r in text.regions), derived=True)
     if any(text.angiography for text in said.all):
         _doubt_angiography(main, reading)
+
+
+def _read_sites(main: Modality | None, reading: ScanReading, said: _Said) -> None:
+    """The body sites of the series, each of its own modality, else of the study's."""
+    for series in said.series:
+        modality = series.modality or main
+        if modality in _PICTURES:
+            _add(reading, modality, series.sites, derived=False)
+            _add(reading, modality, series.sites_by_words, derived=True)
 
 
 def _doubt_angiography(main: Modality, reading: ScanReading) -> None:

@@ -182,7 +182,8 @@ def _modalities(codings: Iterable[Coding | None], context: ReadingContext) -> fr
 
 
 def _series(series: ImagingSeries, context: ReadingContext) -> SeriesTold:
-    modality = next(iter(_modalities((series.modality,), context)), None)
+    unlisted = Modality.OTHER if series.modality is not None and series.modality.code else None
+    modality = next(iter(_modalities((series.modality,), context)), unlisted)
     site = series.body_site
     if site is None:
         return SeriesTold(modality, text=series.description or "")
