@@ -18,6 +18,8 @@ from cds_service.domain.verdicts import (
 
 Json = dict[str, object]
 
+_NO_SITE = "not stated"
+
 
 def as_json(assessment: Assessment) -> Json:
     """The assessment as JSON values (dict, list, str, float, None); optional keys left out."""
@@ -85,7 +87,7 @@ def _lesions(assessment: Assessment) -> Json:
 def _lesion(lesion: JudgedLesion) -> Json:
     return {
         "key": lesion.key,
-        "site": lesion.site,
+        "site": lesion.site or _NO_SITE,
         "chain": lesion.chain,
         "side": lesion.side.value if lesion.side else None,
         "state": lesion.state.value,
@@ -94,7 +96,7 @@ def _lesion(lesion: JudgedLesion) -> Json:
         "counts": lesion.counts,
         "pre_baseline_mm": _number(lesion.pre_baseline_mm),
         "baseline_mm": _number(lesion.baseline_mm),
-        "evidence": [item.reference for item in lesion.evidence],
+        "evidence": list(dict.fromkeys(item.reference for item in lesion.evidence)),
     }
 
 
