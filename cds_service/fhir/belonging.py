@@ -6,36 +6,34 @@ bases are known; without a base the id decides.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
 from cds_service.fhir.context import reference_of
 from cds_service.fhir.record import Held, Record
 from cds_service.fhir.references import split
-from cds_service.fhir.resources import (
-    AnyResource,
-    BodyStructure,
-    EpisodeOfCare,
-    Medication,
-    Patient,
-    Reference,
-    ResearchStudy,
-    ResearchSubject,
-)
+from cds_service.fhir.resources import READ_TYPES, AnyResource, BodyStructure, EpisodeOfCare, Reference, ResearchSubject
+
+SUBJECT_OF: dict[type, Callable[[Any], Reference | None]] = {
+    kind: attrgetter("subject") for kind in READ_TYPES.values() if "subject" in kind.__struct_fields__
+}
+"""The element that says whose a resource is, by type; Patient and what is shared have none."""
+SUBJECT_OF |= dict.fromkeys((BodyStructure, EpisodeOfCare), attrgetter("patient"))
+SUBJECT_OF[ResearchSubject] = attrgetter("individual")
 
 
 def subject_of(resource: AnyResource) -> Reference | None:
     """The reference that says whose a resource is, None where it has none."""
-    match resource:
-        case Patient() | Medication() | ResearchStudy():
-            return None
-        case BodyStructure() | EpisodeOfCare():
-            return resource.patient
-        case ResearchSubject():
-            return resource.individual
-        case _:
-            return resource.subject
+    read = SUBJECT_OF.get(type(resource))
+    return read(resource) if read else None
 
 
 class Belonging:
-    """The names of one patient, and the count of what was not theirs."""
+    """The names of one patient, and the count of what was not theirs.
+
+    `known` remembers for each spelling of a reference whether it names the patient.
+    """
 
     def __init__(self, record: Record, who: tuple[Held, ...]) -> None:
         self.dropped = 0
@@ -44,13 +42,13 @@ class Belonging:
         urns = [held.full_url for held in who if held.full_url and held.full_url.startswith("urn:")]
         self._names |= {f"Patient/{urn.rpartition(':')[2]}" for urn in urns} | set(urns)
         self._bases = {place(split(held.full_url)[0]) for held in who if held.full_url} - {""}
-        self._known: dict[str, bool] = {}
+        self.known: dict[str | None, bool] = {}
 
     def names_patient(self, reference: str) -> bool:
         """Whether a reference names this patient."""
-        known = self._known.get(reference)
+        known = self.known.get(reference)
         if known is None:
-            known = self._known[reference] = self._names_patient(reference)
+            known = self.known[reference] = self._names_patient(reference)
         return known
 
     def _names_patient(self, reference: str) -> bool:

@@ -40,7 +40,7 @@ from cds_service.catalog.catalog import Catalog
 from cds_service.domain.facts import DataQuality, Kind, PatientFacts, Person, latest_first
 from cds_service.errors import NoPatient
 from cds_service.fhir.batches import Batch
-from cds_service.fhir.belonging import Belonging
+from cds_service.fhir.belonging import SUBJECT_OF, Belonging
 from cds_service.fhir.bundles import Found
 from cds_service.fhir.context import FOCUS, PANEL, Reader, ReadingContext, reference_of
 from cds_service.fhir.decoding import Json
@@ -208,8 +208,11 @@ class _Reading:
         if not readers or batch.kind is Patient:
             return
         observations = batch.kind is Observation
+        subject_of = SUBJECT_OF[batch.kind]
+        own = belonging.known
         for resource, _ in batch.entries:
-            if not self._is_own(resource, belonging):
+            subject = subject_of(resource)
+            if (subject is None or not own.get(subject.reference)) and not self._is_own(resource, belonging):
                 continue
             concepts = _NO_CONCEPTS
             if observations:

@@ -6,16 +6,17 @@ Source: FHIR R4 Condition; mCODE 4.0.0 primary and secondary cancer condition; U
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cds_service.domain.codes import Meanings
 from cds_service.domain.dates import PartialDate
-from cds_service.domain.facts import CancerProfile, ClinicalStatus, Side, Verification
+from cds_service.domain.facts import CancerProfile, ClinicalStatus, Evidence, Side, Site, Verification
 from cds_service.domain.facts import Condition as ConditionFact
 from cds_service.fhir.context import Reader, ReadingContext
-from cds_service.fhir.extract.dates import NEVER, When, read_date, read_when
+from cds_service.fhir.extract.dates import read_date
 from cds_service.fhir.extract.sites import one_side, qualifiers_of, read_side, read_sites
+from cds_service.fhir.extract.spoken import spoken
 from cds_service.fhir.extract.standing import status_word
-from cds_service.fhir.extract.words import all_words, words_of
 from cds_service.fhir.resources import CodeableConcept, Condition, Extension
 
 _CLINICAL = {status.value: status for status in ClinicalStatus}
@@ -31,42 +32,39 @@ _PROFILES = (
 
 def read_condition(condition: Condition, context: ReadingContext) -> Iterable[ConditionFact]:
     """The diagnosis; meanings by code, by words only where none of its codes is in a table."""
-    code = condition.code
-    meanings = context.meanings(code)
-    unlisted = not meanings and _has_code(code)
-    if not meanings:
-        meanings = _by_words(all_words(code), context)
-    onset = _onset(condition, context)
-    asserted = _dated(condition.extension, context)
-    recorded = read_date(condition.recorded_date, context) or asserted
-    text = words_of(code)
+    said = spoken(condition.code, context)
     extensions = condition.extension
-    yield ConditionFact(
-        context.evidence(str(onset.start or recorded or "") or None, text),
-        meanings=meanings,
-        text=text,
-        unlisted=unlisted,
+    onset = read_date(condition.onset_date_time, context)
+    if onset is None and condition.onset_period is not None:
+        onset = read_date(condition.onset_period.start, context)
+    recorded = read_date(condition.recorded_date, context)
+    if recorded is None and extensions:
+        recorded = _asserted(extensions, context)
+    since = onset or recorded
+    sites = read_sites(condition.body_site, context) if condition.body_site else ()
+    fact = ConditionFact(
+        Evidence(context.reference, str(since) if since else None, said.text),
+        meanings=said.meanings,
+        text=said.text,
+        unlisted=said.unlisted,
         clinical_status=_clinical(condition, context),
         verification=_VERIFICATION.get(status_word(condition.verification_status) or ""),
-        onset=onset.start,
+        onset=onset,
         recorded=recorded,
         abated=_abated(condition, context),
         profile=_profile(condition),
-        sites=read_sites(condition.body_site, context),
-        side=_side(condition, context),
-        stages=_of(context.meanings(*(stage.summary for stage in condition.stage)), "stage"),
-        confirmation=_confirmation(condition, context),
-        morphology=context.meanings(*_morphologies(extensions)),
-        related=_related(extensions, context),
+        sites=sites,
+        side=_side(sites, extensions, said.side, context),
+        stages=_stages(condition, context) if condition.stage else (),
+        confirmation=_confirmation(condition, context) if condition.evidence else (),
+        morphology=context.meanings(*_morphologies(extensions)) if extensions else (),
+        related=_related(extensions, context) if extensions else (),
     )
+    return (fact,)
 
 
-def _has_code(code: CodeableConcept | None) -> bool:
-    return code is not None and any(coding.code for coding in code.coding)
-
-
-def _by_words(texts: Iterable[str], context: ReadingContext) -> Meanings:
-    return tuple(dict.fromkeys(meaning for text in texts for meaning in context.catalog.words(text)))
+def _stages(condition: Condition, context: ReadingContext) -> Meanings:
+    return _of(context.meanings(*(stage.summary for stage in condition.stage)), "stage")
 
 
 def _of(meanings: Meanings, concept: str) -> Meanings:
@@ -88,12 +86,6 @@ def _says_ended(condition: Condition) -> bool:
     return bool(condition.abatement_boolean or condition.abatement_date_time or condition.abatement_string)
 
 
-def _onset(condition: Condition, context: ReadingContext) -> When:
-    if not (condition.onset_date_time or condition.onset_period):
-        return NEVER
-    return read_when(condition.onset_date_time, condition.onset_period, context)
-
-
 def _abated(condition: Condition, context: ReadingContext) -> PartialDate | None:
     day = read_date(condition.abatement_date_time, context)
     if day is None and condition.abatement_period is not None:
@@ -101,7 +93,7 @@ def _abated(condition: Condition, context: ReadingContext) -> PartialDate | None
     return day
 
 
-def _dated(extensions: Iterable[Extension], context: ReadingContext) -> PartialDate | None:
+def _asserted(extensions: Iterable[Extension], context: ReadingContext) -> PartialDate | None:
     for extension in extensions:
         if (extension.url or "").endswith(_ASSERTED):
             return read_date(extension.value_date_time or extension.value_date, context)
@@ -114,25 +106,31 @@ def _profile(condition: Condition) -> CancerProfile | None:
         for ending, profile in _PROFILES:
             if url.partition("|")[0].endswith(ending):
                 return profile
-    words = " ".join(word for category in condition.category for word in _category_words(category))
+    for category in condition.category:
+        for text in (category.text, *(word for coding in category.coding for word in (coding.display, coding.code))):
+            found = _profile_in_words(text) if text else None
+            if found is not None:
+                return found
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _profile_in_words(text: str) -> CancerProfile | None:
+    words = text.lower().replace("-", " ")
     for profile in CancerProfile:
         if f"{profile.value} cancer" in words or f"{profile.value} malignan" in words:
             return profile
     return None
 
 
-def _category_words(category: CodeableConcept) -> Iterable[str]:
-    for text in (category.text, *(word for coding in category.coding for word in (coding.display, coding.code))):
-        if text:
-            yield text.lower().replace("-", " ")
-
-
-def _side(condition: Condition, context: ReadingContext) -> Side | None:
+def _side(
+    sites: tuple[Site, ...], extensions: tuple[Extension, ...], spoken_side: Side | None, context: ReadingContext
+) -> Side | None:
     """The side of its sites, of its own qualifier, else of its code's words ("left breast")."""
-    qualifiers = tuple(qualifiers_of(condition.extension))
-    sites = read_sites(condition.body_site, context)
-    stated = one_side(side for side in (*(site.side for site in sites), read_side(qualifiers, context)) if side)
-    return stated or (read_side((condition.code,), context) if condition.code else None)
+    if not sites and not extensions:
+        return spoken_side
+    qualified = read_side(qualifiers_of(extensions), context)
+    return one_side(side for side in (*(site.side for site in sites), qualified) if side) or spoken_side
 
 
 def _confirmation(condition: Condition, context: ReadingContext) -> Meanings:

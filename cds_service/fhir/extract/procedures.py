@@ -13,7 +13,7 @@ from cds_service.domain.facts import Site
 from cds_service.fhir.context import Reader, ReadingContext
 from cds_service.fhir.extract.dates import read_when
 from cds_service.fhir.extract.sites import qualifiers_of, read_site, read_sites
-from cds_service.fhir.extract.words import all_words, words_of
+from cds_service.fhir.extract.spoken import spoken
 from cds_service.fhir.resources import (
     BodyStructure,
     CodeableConcept,
@@ -36,19 +36,15 @@ _NESTED = ("radiotherapy-dose-delivered-to-volume", "dose-delivered-to-volume")
 
 def read_procedure(procedure: Procedure, context: ReadingContext) -> Iterable[ProcedureFact]:
     """The procedure, where its codes (its words, if it has no listed code) mean something."""
-    meanings = context.meanings(procedure.code)
-    if not meanings:
-        texts = all_words(procedure.code)
-        meanings = tuple(dict.fromkeys(meaning for text in texts for meaning in context.catalog.words(text)))
-    if not meanings:
+    said = spoken(procedure.code, context)
+    if not said.meanings:
         return
     when = read_when(procedure.performed_date_time, procedure.performed_period, context)
-    text = words_of(procedure.code)
     focus = context.names(_structures(procedure.extension))
     yield ProcedureFact(
-        context.evidence(when.text, text),
-        meanings=meanings,
-        text=text,
+        context.evidence(when.text, said.text),
+        meanings=said.meanings,
+        text=said.text,
         start=when.start,
         end=when.end,
         completed=(procedure.status or "").strip().lower() in _DONE,
