@@ -9,6 +9,8 @@ Source: RECIST 1.1 (Eisenhauer 2009) on what can be measured; general anatomy.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from cds_service.domain.facts import Region, Side, Site
 from cds_service.domain.truth import Truth
 
@@ -74,6 +76,9 @@ _SEGMENTS = (
     "obturator",
     *(f"{region}{number}" for region, top in (("t", 12), ("l", 5), ("c", 7)) for number in range(top, 0, -1)),
 )
+_SEGMENT_WORDS = frozenset(_SEGMENTS)
+_NONE: frozenset[str] = frozenset()
+_MARKS = str.maketrans(dict.fromkeys(",.;:()/-?+", " "))
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 
 _ORGAN_WORDS = (
@@ -149,8 +154,13 @@ def unmeasurable(site: Site, text: str) -> str | None:
 
 def segments_of(site: Site) -> frozenset[str]:
     """The words of a place that say more than its organ: segments, lobes, vertebrae."""
-    words = " " + "".join(c if c.isalnum() else " " for c in f"{site.text} {site.detail}".lower()) + " "
-    return frozenset(_plain(segment) for segment in _SEGMENTS if f" {segment} " in words)
+    text = f"{site.text} {site.detail}" if site.detail else site.text
+    if not text or text == site.organ:
+        return _NONE
+    words = text.lower().translate(_MARKS).split()
+    found = {word for word in words if word in _SEGMENT_WORDS}
+    found.update(pair for pair in map(" ".join, pairwise(words)) if pair in _SEGMENT_WORDS)
+    return frozenset(_plain(segment) for segment in found) if found else _NONE
 
 
 def _plain(segment: str) -> str:

@@ -71,13 +71,18 @@ class _Reading:
         self.scans = scans
         self.rules = rules
         self.pair = pair
-        self.tracked = track(facts.lesions, facts.measurements, pair.scan_of)
+        self._scans = {id(reading): pair.scan_of(reading) for reading in facts.measurements}
+        self.tracked = track(facts.lesions, facts.measurements, self.scan_of)
         self.known = frozenset(name for lesion in self.tracked for name in lesion.references)
         self.statuses = tuple(said for said in facts.disease_statuses if self.known & set(said.focus))
         self.therapies = local_therapies(facts.procedures)
         self.confounder = _confounder(facts)
         self.malignant = tuple(report for report in facts.pathology if report.malignant)
         self.notes: list[DataQuality] = []
+
+    def scan_of(self, measurement: LesionMeasurement) -> str | None:
+        """Which of the two scans a reading belongs to, looked up rather than worked out again."""
+        return self._scans[id(measurement)]
 
     def findings(self) -> LesionFindings:
         """All lesions judged and counted."""
@@ -113,17 +118,18 @@ class _Reading:
         )
 
     def _course(self, lesion: TrackedLesion) -> LesionCourse:
+        earlier = self._readings(lesion, "earlier")
         return LesionCourse(
             is_node=lesion.is_node,
-            earlier=self._readings(lesion, "earlier"),
+            earlier=earlier,
             baseline=self._readings(lesion, "baseline"),
             said=self._said(lesion),
             doubt=unmeasurable(lesion.site, lesion.text),
-            not_new=self._why_not_new(lesion),
+            not_new="" if earlier.sizes else self._why_not_new(lesion),
         )
 
     def _readings(self, lesion: TrackedLesion, scan: str) -> Readings:
-        found = [m for m in lesion.measurements if self.pair.scan_of(m) == scan]
+        found = [m for m in lesion.measurements if self.scan_of(m) == scan]
         last = max((m.date.latest for m in found if m.date is not None), default=None)
         found = [m for m in found if m.date is None or m.date.latest == last]
         sizes = [size_of(m, lesion.is_node) for m in found]
@@ -169,10 +175,10 @@ class _Reading:
         )
 
     def _is_older(self, measurement: LesionMeasurement) -> bool:
-        return measurement.seen and not self.pair.is_dated_since_baseline(measurement)
+        return measurement.seen and not self._is_current(measurement)
 
     def _measured(self, lesion: TrackedLesion, scan: str) -> bool:
-        return any(m.seen and self.pair.scan_of(m) == scan for m in lesion.measurements)
+        return any(m.seen and self.scan_of(m) == scan for m in lesion.measurements)
 
     def _others_measured(self, lesion: TrackedLesion) -> bool:
         return any(other.key != lesion.key and self._measured(other, "earlier") for other in self.tracked)
@@ -204,7 +210,9 @@ class _Reading:
         return any(same_place(site, lesion.site, midline) is Truth.TRUE for site in places)
 
     def _is_current(self, measurement: LesionMeasurement) -> bool:
-        return self.pair.is_dated_since_baseline(measurement)
+        if self.scan_of(measurement) == "baseline":
+            return True
+        return measurement.date is not None and self.pair.is_since_baseline(measurement.date.earliest)
 
     def _treated(self, lesion: TrackedLesion) -> Treated | None:
         days = self.pair.days
@@ -224,7 +232,7 @@ class _Reading:
         return "measured by different techniques at the two scans" if differ else ""
 
     def _evidence(self, lesion: TrackedLesion, therapy: Treated | None) -> tuple[Evidence, ...]:
-        read = [m.evidence for m in lesion.measurements if self.pair.scan_of(m) is not None or m.response]
+        read = [m.evidence for m in lesion.measurements if self.scan_of(m) is not None or m.response]
         read.sort(key=lambda item: (item.date or "", item.reference))
         said = [status.evidence for status in self.statuses if lesion.references & set(status.focus)]
         done = [therapy.evidence] if therapy is not None else []

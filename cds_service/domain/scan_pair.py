@@ -69,24 +69,16 @@ class ScanPair:
 
     def scan_of(self, measurement: LesionMeasurement) -> str | None:
         """Which of the two scans a reading belongs to, None for any other day."""
-        found = [
-            (distance, name)
-            for name, scan in ((BASELINE, self.baseline), (EARLIER, self.earlier))
-            if scan is not None
-            and (distance := scan.distance(measurement)) is not None
-            and distance <= self.within_days
-        ]
-        return min(found)[1] if found else None
+        nearest, found = self.within_days + 1, None
+        for name, scan in ((BASELINE, self.baseline), (EARLIER, self.earlier)):
+            distance = None if scan is None else scan.distance(measurement)
+            if distance is not None and distance < nearest:
+                nearest, found = distance, name
+        return found
 
     def is_since_baseline(self, day: date) -> bool:
         """Whether a day is that of the baseline scan (as far as readings go) or later."""
         return self.baseline is not None and day >= days_after(self.baseline.first, -self.within_days)
-
-    def is_dated_since_baseline(self, measurement: LesionMeasurement) -> bool:
-        """Whether a reading is certainly of the baseline scan or later."""
-        if self.scan_of(measurement) == BASELINE:
-            return True
-        return measurement.date is not None and self.is_since_baseline(measurement.date.earliest)
 
     @property
     def days(self) -> ScanDays | None:

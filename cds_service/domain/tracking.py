@@ -12,7 +12,7 @@ ambiguous do not pair").
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cds_service.domain.anatomy import segments_differ, segments_of, sides_differ
@@ -87,25 +87,32 @@ def _names(reading: LesionMeasurement) -> frozenset[str]:
 
 
 def _shared_by_different(lesions: Sequence[Lesion], measurements: Sequence[LesionMeasurement]) -> frozenset[str]:
-    """Identifiers that are no lesion's own (an accession number): on two read the same day, or in two places."""
-    sites: dict[str, dict[str, Site]] = defaultdict(dict)
-    days: dict[str, dict[object, str]] = defaultdict(dict)
-    shared: set[str] = set()
+    """Identifiers that are no lesion's own (an accession number): in two places, or on two read the same day."""
+    bearers: dict[str, dict[str, Site]] = defaultdict(dict)
     for lesion in lesions:
         for name in lesion.identifiers:
-            sites[name][lesion.reference] = lesion.site
+            bearers[name][lesion.reference] = lesion.site
     for reading in measurements:
         for name in reading.identifiers if reading.lesion else ():
-            sites[name].setdefault(reading.lesion or "", reading.site)
-    for reading in measurements:
-        for name, places in sites.items() if reading.lesion else ():
-            if reading.lesion in places and days[name].setdefault(reading.date, reading.lesion or "") != reading.lesion:
-                shared.add(name)
-    for name, places in sites.items():
-        first = next(iter(places.values()))
-        if not all(could_be_same(first, other) for other in places.values()):
-            shared.add(name)
-    return frozenset(shared)
+            bearers[name].setdefault(reading.lesion or "", reading.site)
+    several = {name: places for name, places in bearers.items() if len(places) > 1}
+    return frozenset(
+        name
+        for name, places in several.items()
+        if _in_two_places(places.values()) or _read_together(places, measurements)
+    )
+
+
+def _in_two_places(places: Iterable[Site]) -> bool:
+    first, *others = places
+    return not all(could_be_same(first, other) for other in others)
+
+
+def _read_together(references: Container[str], measurements: Sequence[LesionMeasurement]) -> bool:
+    """Whether two of these lesions were read on one day: then they are two."""
+    read: dict[object, str] = {}
+    named = ((m.date, m.lesion) for m in measurements if m.lesion is not None and m.lesion in references)
+    return any(read.setdefault(day, lesion) != lesion for day, lesion in named)
 
 
 class _Owners:
