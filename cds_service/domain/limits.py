@@ -18,11 +18,6 @@ def at_least(value: Decimal, comparator: Comparator | None, limit: Decimal) -> T
     return ~below(value, comparator, limit)
 
 
-def above(value: Decimal, comparator: Comparator | None, limit: Decimal) -> Truth:
-    """Whether the measured value is more than the limit."""
-    return ~at_most(value, comparator, limit)
-
-
 def at_most(value: Decimal, comparator: Comparator | None, limit: Decimal) -> Truth:
     """Whether the measured value is at most the limit."""
     match comparator:

@@ -113,16 +113,15 @@ def _shown_line(line: TherapyLine, number: int) -> CountedLine:
 
 def _with_explicit(explicit: TherapyHistory, counted: TherapyHistory) -> TherapyHistory:
     """Recorded numbers first; what drugs alone say beyond them may still be more."""
-    if explicit.summary is None or counted.summary is None:
-        return explicit
-    fewest, most = explicit.summary.lines_min, explicit.summary.lines_max
-    beyond = max(counted.summary.lines_min, most + _later(explicit.summary, counted.summary))
-    fewest = max(fewest, min(counted.summary.lines_min, most))
+    told, made = explicit.summary or TherapySummary(0, 0), counted.summary or TherapySummary(0, 0)
+    most = told.lines_max
+    beyond = max(made.lines_min, most + _later(told, made))
+    fewest = max(told.lines_min, min(made.lines_min, most))
     doubts = explicit.doubts
     if beyond > most:
         doubts = (*doubts, "drugs are recorded beyond the numbered lines")
-    agents = {line.start: line.agents for line in counted.summary.lines}
-    lines = tuple(replace(line, agents=agents.get(line.start, ())) for line in explicit.summary.lines)
+    agents = {line.start: line.agents for line in made.lines}
+    lines = tuple(replace(line, agents=agents.get(line.start, ())) for line in told.lines)
     return replace(
         explicit,
         summary=TherapySummary(fewest, beyond, lines),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -289,3 +290,27 @@ def test_sterility_by_record(row: dict[str, str]) -> None:
     case = Case(facts(*found, of=person(sex=row["sex"] or None)), DiseaseRules(), frozenset())
     assert sterility(case).truth is Truth(row["sterile"])
     assert bool(sterility(case).evidence) == (row["sterile"] == "true")
+
+
+def test_an_operation_that_was_not_completed_changes_nothing() -> None:
+    begun = replace(procedure("childbearing/STERILE_MENOPAUSE/not_wocbp", on="2026-01-01"), completed=False)
+    assert judged(begun).outcome is Outcome.UNKNOWN
+
+
+def test_menopause_may_be_an_observation() -> None:
+    said = status("childbearing/STERILE_MENOPAUSE/support_menopause", on="2026-01-01", text="Postmenopausal state")
+    assert judged(said, of=person(born="1960-01-01")).outcome is Outcome.PASS
+
+
+def test_hormones_beside_menopause_are_named_as_a_doubt() -> None:
+    menopause = condition("childbearing/STERILE_MENOPAUSE/support_menopause", text="Menopausal state")
+    hormones = condition("childbearing/STERILE_MENOPAUSE/confounder", ref="c2", text="Hormone replacement")
+    found = judged(menopause, hormones, of=person(born="1960-01-01"))
+    assert found.outcome is Outcome.PASS
+    assert "hormones" in found.reason
+
+
+def test_a_pregnancy_stated_long_ago_is_nothing() -> None:
+    long_ago = status("lab-answer/pregnancy_value/pregnant", on="2024-01-01")
+    found = judged(long_ago, a_test("negative"))
+    assert found.outcome is Outcome.PASS

@@ -198,3 +198,21 @@ def test_molar_values_are_converted_exactly(row: dict[str, str]) -> None:
     value = convert(molar, Decimal(row["umol/L"]), "umol/L")
     found = [total(str(value)), *([gilbert()] if row["gilbert"] else [])]
     assert judged(*found).outcome.value == row["verdict"]
+
+
+def test_results_not_retrieved_leave_it_open() -> None:
+    unread = {"not_retrieved": ((Kind.OBSERVATIONS, "timed out"),)}
+    assert judged(total("1.0"), **unread).outcome is Outcome.UNKNOWN
+
+
+@each_row(
+    """
+    sign | total | below 3.0 with Gilbert
+    <=   | 3.0   | unknown
+    <=   | 2.99  | pass
+    <    | 3.0   | pass
+    >=   | 3.0   | unknown
+    """
+)
+def test_signs_against_the_limit_with_gilbert(row: dict[str, str]) -> None:
+    assert judged(total(row["total"], sign=row["sign"]), gilbert()).outcome.value == row["below 3.0 with Gilbert"]

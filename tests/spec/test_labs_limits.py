@@ -275,3 +275,35 @@ def test_an_upper_limit_holds_the_other_way_round() -> None:
     assert judged(rule, lab("ast", 40)).outcome is Outcome.PASS
     assert judged(rule, lab("ast", "40.1")).outcome is Outcome.FAIL
     assert judged(rule, lab("ast", 30, ref="a"), lab("ast", 50, ref="b")).outcome is Outcome.FAIL
+
+
+def test_signs_that_point_apart_give_no_sum() -> None:
+    parts = (
+        lab("anc", 300, ref="s", use="segmented_count", draw="t", sign=">"),
+        lab("anc", 300, ref="b", use="band_count", draw="t", sign="<"),
+    )
+    assert judged(NEUTROPHILS, *parts).outcome is Outcome.UNKNOWN
+
+
+def test_an_upper_bound_of_segmented_cells_alone_says_nothing() -> None:
+    few = lab("anc", 100, use="segmented_count", draw="t", sign="<")
+    assert judged(NEUTROPHILS, few).outcome is Outcome.UNKNOWN
+
+
+@each_row(
+    """
+    sign | value | at most 40
+         | 40    | pass
+         | 40.01 | fail
+    <    | 40    | pass
+    <    | 40.01 | unknown
+    <=   | 40    | pass
+    >    | 40    | fail
+    >    | 39.9  | unknown
+    >=   | 40.01 | fail
+    >=   | 40    | unknown
+    """
+)
+def test_signs_against_an_upper_limit(row: dict[str, str]) -> None:
+    result = lab("ast", row["value"], sign=row["sign"] or None)
+    assert judged(LabLimit("ast", 28, at_most=Decimal(40)), result).outcome.value == row["at most 40"]

@@ -145,3 +145,34 @@ def test_without_a_second_factor_the_first_decides() -> None:
     rule = LabTimesUpperLimit("alt", 28, Decimal(3))
     case = Case(facts(lab("alt", "121", high="40"), of=person()), DiseaseRules(), frozenset())
     assert judge_times_upper_limit(rule, case, AsOf(TODAY)).outcome is Outcome.FAIL
+
+
+def test_nothing_in_the_window_and_nothing_retrieved() -> None:
+    expired = judged(lab("ast", "30", high="40", on="2026-10-24"))
+    assert expired.missing[0].what == "AST"
+    unread = judged(lab("ast", "30", high="40"), not_retrieved=((Kind.OBSERVATIONS, "timed out"),))
+    assert unread.outcome is Outcome.UNKNOWN
+
+
+def test_a_metastasis_of_the_organ_by_its_site() -> None:
+    rule = LabTimesUpperLimit("ast", 28, Decimal(3), Decimal(5), "pancreas")
+    case = Case(facts(lab("ast", "150", high="40"), of=person()), DiseaseRules(), frozenset())
+    case.__dict__["cancer"] = CancerPicture(metastatic_sites=frozenset({"pancreas"}))
+    assert judge_times_upper_limit(rule, case, AsOf(TODAY)).outcome is Outcome.PASS
+    case.__dict__["cancer"] = CancerPicture(has_liver_metastasis=Truth.FALSE)
+    assert judge_times_upper_limit(rule, case, AsOf(TODAY)).outcome is Outcome.UNKNOWN
+
+
+@each_row(
+    """
+    born       | value | verdict | why
+    2009-06-01 | 240   | pass    | seventeen on the day: the children's 80
+    2008-11-10 | 121   | unknown | eighteen on the day: the adults' 40
+    2008-11    | 120   | pass    | either way
+    2008-11    | 121   | unknown | it depends on the day of birth
+               | 121   | unknown | age not recorded
+    """
+)
+def test_ranges_by_age(row: dict[str, str]) -> None:
+    found = judged(with_ranges(row["value"], CHILDREN, ADULTS), of=person(born=row["born"] or None))
+    assert found.outcome.value == row["verdict"]

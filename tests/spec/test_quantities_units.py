@@ -85,6 +85,7 @@ MOLAR = "http://loinc.org|59260-0"
     bilirubin | NaN   | mg/dL             |
     bilirubin | Infinity | mg/dL          |
     share     | NaN   | 1                 |
+    bilirubin | 1E+999999999 | mg/dL      |
     """
 )
 def test_conversion(row: dict[str, str]) -> None:

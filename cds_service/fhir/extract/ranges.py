@@ -24,6 +24,7 @@ _FEMALE = frozenset({"female", "f", "women", "woman", "females"})
 _MALE = frozenset({"male", "m", "men", "man", "males"})
 _NORMAL = ("normal", "normal range")
 _YEARS = {"a": 1, "year": 1, "years": 1, "yr": 1, "yrs": 1, "y": 1, "mo": 12, "month": 12, "months": 12}
+_OLDEST = Decimal(150)
 _EVERYBODY = frozenset({"adult", "adults", "all", "normal population", "general population"})
 
 
@@ -142,4 +143,4 @@ def _years(quantity: Quantity | None) -> Decimal | None:
         return None
     units = (fold_unit(text) for text in (quantity.code, quantity.unit) if text)
     divisor = next((_YEARS[unit] for unit in units if unit in _YEARS), None)
-    return None if divisor is None else quantity.value / divisor
+    return None if divisor is None else min(quantity.value / divisor, _OLDEST)
