@@ -376,7 +376,8 @@ def _may_be(rule: NotPregnant, potential: _Potential, signs: _Signs, as_of: AsOf
         reason = f"{signs.negative_test}; no breastfeeding recorded"
         return Finding(Outcome.PASS, reason, evidence=evidence, notes=signs.notes)
     days = rule.test_within_days
-    untested = "" if signs.negative_test or signs.tested_on else f"no pregnancy test in the last {days} days"
+    asked = potential.test_helps and not signs.negative_test and signs.tested_on is None
+    untested = f"no pregnancy test in the last {days} days" if asked else ""
     reason = "; ".join(words for words in (potential.words, untested, signs.open) if words)
     basis = Basis.RECORDED if evidence else Basis.NO_RECORD
     return Finding(Outcome.UNKNOWN, reason, basis, evidence, _settles(rule, potential, signs, as_of), signs.notes)
