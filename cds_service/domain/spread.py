@@ -50,7 +50,7 @@ class SpreadStatement:
     """One statement on spread: its worth, where, since when, and whether a stage says it.
 
     `doubt` belongs in the reason. `is_stage` marks a stage or M category, which a later
-    one of the same cancer may take back.
+    one of the same cancer may take back; `words` are its own where they say more than the evidence.
     """
 
     proof: Proof
@@ -59,6 +59,7 @@ class SpreadStatement:
     date: PartialDate | None = None
     is_stage: bool = False
     doubt: str = ""
+    words: str = ""
 
 
 def read_spread(facts: PatientFacts, primaries: Iterable[Primary], nodes: NodalRules) -> tuple[SpreadStatement, ...]:
@@ -94,7 +95,8 @@ class _Reader:
         for rows in (named, of_concept(condition.stages, "stage")):
             said = self._staged(rows, condition.evidence, condition.since, (condition.evidence.reference,))
             if said is not None:
-                yield _weighed(said, condition)
+                words = "" if rows is named else f"{condition.text or condition.evidence.text}, {rows[0].display}"
+                yield replace(_weighed(said, condition), words=words)
 
     def _secondary(self, condition: Condition, row: Meaning) -> SpreadStatement:
         proof, doubt = Proof.DISTANT, row.note

@@ -152,6 +152,13 @@ def test_a_stage_of_the_condition_counts() -> None:
     assert stage_iv(primary(stage="stage-i-iii"), BASELINE).outcome is Outcome.UNKNOWN
 
 
+def test_a_low_stage_of_a_condition_is_told_in_words() -> None:
+    found = stage_iv(primary(stage="stage-i-iii", recorded="2026-01-05"), BASELINE)
+    assert found.reason == (
+        "Colon cancer, stage-i-iii (2026-01-05) is not a restaging from the baseline scan on; no metastasis is recorded"
+    )
+
+
 def test_one_code_may_name_the_primary_and_its_spread() -> None:
     both = condition(
         "cancer-type/PROSTATE/yes", "stage/metastatic_primary/stage-iv", text="Metastasis from prostate cancer"

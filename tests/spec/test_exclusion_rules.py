@@ -192,11 +192,14 @@ def lung(**more: Any) -> Condition:
     unknown primary         | pass    | no_record
     unrecognised            | review  | recorded
     liver metastasis        | pass    | no_record
-    words                   | pass    | no_record
+    words                   | review  | recorded
+    words, ended            | pass    | no_record
+    words of metastasis     | pass    | no_record
     melanoma in situ        | pass    | recorded
 """)
 def test_a_second_cancer_beside_colon_cancer(row: dict[str, str]) -> None:
     """More than five years have passed on 22 November 2026 since 21 November 2021, not since the 22nd."""
+    sounds = "malignant-text/PRIMARY/unrecognised"
     low_risk = "other-primary/OTHER_PRIMARY_LOW_RISK/flag_info"
     second = {
         "colon, other code": primary(ref="again", text="Colon cancer, unspecified"),
@@ -216,7 +219,9 @@ def test_a_second_cancer_beside_colon_cancer(row: dict[str, str]) -> None:
         "unknown primary": condition("primary-cancer/UNKNOWN_PRIMARY/unknown-primary", ref="cup"),
         "unrecognised": condition(ref="odd", profile="primary", unlisted=True),
         "liver metastasis": metastasis(),
-        "words": condition("malignant-text/PRIMARY/unrecognised", ref="w", text_only=True),
+        "words": condition(sounds, ref="w", text_only=True),
+        "words, ended": condition(sounds, ref="w", text_only=True, status="resolved"),
+        "words of metastasis": condition(sounds, "malignant-text/SECONDARY/unrecognised", ref="w", text_only=True),
         "melanoma in situ": condition("cancer-type/BREAST/in-situ", low_risk, ref="dcis"),
     }
     found = find(OTHERS, primary(), *([second[row["second"]]] if row["second"] else []))
@@ -314,6 +319,15 @@ def test_an_opinion_is_always_for_the_clinician_with_what_there_is_to_see() -> N
         "Earlier local therapy: Radiotherapy of liver (2025-02-03)."
     )
     assert [item.reference for item in found.evidence] == ["Procedure/proc"]
+
+
+def test_a_course_of_treatments_is_told_once() -> None:
+    rule = ClinicianJudges("Treatable?", (Exhibit.LOCAL_THERAPY,))
+    given = [
+        procedure("local-therapy/RT/exclude", on=on, ref=on, text="Radiotherapy")
+        for on in ("2025-02-03", "2025-02-10", "2025-02-07")
+    ]
+    assert find(rule, *given).reason == "Treatable? Earlier local therapy: Radiotherapy (3 times, last 2025-02-10)."
 
 
 def test_the_problem_list_is_shown_without_what_has_ended() -> None:

@@ -50,6 +50,11 @@ def test_age_is_told_with_its_limit() -> None:
     )
 
 
+def test_who_is_born_later_is_not_of_age() -> None:
+    found = find(AgeAtLeast(18), facts(of=person(born="2027-01-05")), "2026-11-22")
+    assert (found.outcome, found.reason) == (Outcome.FAIL, "Born 2027-01-05, after the day of assessment")
+
+
 def test_a_missing_birth_date_is_asked_for() -> None:
     found = find(AgeAtLeast(18), facts(of=person(born=None)), "2026-11-22")
     assert [item.what for item in found.missing] == ["birth date"]

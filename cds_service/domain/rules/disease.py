@@ -44,8 +44,8 @@ def judge_metastatic(case: Case, as_of: AsOf) -> Finding:  # noqa: ARG001  (stag
 
 
 def _confirmed(case: Case, picture: CancerPicture, distant: Sequence[SpreadStatement]) -> Finding:
-    spread = _said(distant[0]) + (f" and {len(distant) - 1} more" if len(distant) > 1 else "")
-    evidence = tuple(dict.fromkeys(said.evidence for said in distant))
+    evidence = _of(distant)
+    spread = _said(distant[0]) + (f" and {len(evidence) - 1} more" if len(evidence) > 1 else "")
     proof = _confirmation(case, picture)
     if proof is None:
         return _unproven(case, spread, evidence)
@@ -55,7 +55,7 @@ def _confirmed(case: Case, picture: CancerPicture, distant: Sequence[SpreadState
 def _said(said: SpreadStatement) -> str:
     when = f" ({said.date})" if said.date else ""
     doubt = f", {said.doubt}" if said.doubt else ""
-    return f"{said.evidence.text}{when}{doubt}"
+    return f"{said.words or said.evidence.text}{when}{doubt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.codes import MeaningBasis, of_concept
+from cds_service.domain.codes import MeaningBasis, groups_of, of_concept
 from cds_service.domain.criteria import NoOtherMalignancy, Outcome
 from cds_service.domain.dates import AsOf, PartialDate, days_after, years_after
 from cds_service.domain.facts import Condition, Evidence, Kind, Side
@@ -84,11 +84,22 @@ def _uncertain(rule: NoOtherMalignancy, picture: CancerPicture, as_of: AsOf) -> 
     """Past and unconfirmed primaries of a type that no active one has."""
     active = {primary.type for primary in picture.primaries if primary.type in rule.types}
     for primary in picture.uncertain:
-        if primary.use == "words" or (primary.type in active and primary.type != OTHER):
+        if primary.use == "words":
+            yield from _by_words(primary)
+            continue
+        if primary.type in active and primary.type != OTHER:
             continue
         if len(active) == 0 and primary.type in rule.types:
             continue  # it may be the qualifying cancer itself, which `histology` asks about
         yield _past(rule, primary, as_of)
+
+
+def _by_words(primary: Primary) -> Iterable[_Concern]:
+    """A primary cancer that only the words tell, unless they speak of a metastasis or it has ended."""
+    groups = groups_of(primary.condition.meanings, "malignant-text")
+    if primary.condition.is_active and "PRIMARY" in groups and "SECONDARY" not in groups:
+        evidence = (primary.condition.evidence,)
+        yield _Concern(f"{primary.title}: sounds like a cancer, its code is in no table", evidence, weighs=True)
 
 
 def _past(rule: NoOtherMalignancy, primary: Primary, as_of: AsOf) -> _Concern:

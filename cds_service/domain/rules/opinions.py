@@ -75,14 +75,24 @@ def _local_therapy(case: Case) -> _Shown:
         gap = _not_retrieved(case, Kind.PROCEDURES)
         return _Shown(f"Procedures {gap}" if gap else "No earlier local therapy is recorded")
     evidence = tuple(item.evidence for item in treated)
-    return _Shown(_listed("Earlier local therapy", (_treatment(item) for item in treated)), evidence)
+    courses: dict[str, list[Procedure]] = {}
+    for item in treated:
+        courses.setdefault(_treatment(item), []).append(item)
+    return _Shown(_listed("Earlier local therapy", (words + _dated(of) for words, of in courses.items())), evidence)
 
 
 def _treatment(procedure: Procedure) -> str:
-    sites = [site.text or site.organ or "" for site in procedure.sites]
-    where = f" of {', '.join(filter(None, sites))}" if any(sites) else ""
-    when = f" ({procedure.date})" if procedure.date else ""
-    return f"{procedure.text or procedure.evidence.text}{where}{when}"
+    sites = dict.fromkeys(site.text or site.organ or "" for site in procedure.sites)
+    where = ", ".join(filter(None, sites))
+    return f"{procedure.text or procedure.evidence.text}" + (f" of {where}" if where else "")
+
+
+def _dated(course: list[Procedure]) -> str:
+    """When one treatment was given: its day, or how often and the last day."""
+    latest = next((item.date for item in course if item.date is not None), None)
+    if len(course) == 1:
+        return f" ({latest})" if latest else ""
+    return f" ({len(course)} times" + (f", last {latest})" if latest else ")")
 
 
 def _problem_list(case: Case) -> _Shown:

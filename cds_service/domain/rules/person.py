@@ -45,6 +45,8 @@ def judge_age(rule: AgeAtLeast, case: Case, as_of: AsOf) -> Finding:
     match of_age:
         case Truth.TRUE:
             return Finding(Outcome.PASS, f"Aged {text}", evidence=evidence)
+        case Truth.FALSE if not as_of.has_come(born.earliest):
+            return Finding(Outcome.FAIL, f"Born {born}, after the day of assessment", evidence=evidence)
         case Truth.FALSE:
             return Finding(Outcome.FAIL, f"Aged {text}", evidence=evidence)
         case Truth.UNKNOWN:
