@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import build
 import pytest
 from lesion_tables import BASELINE, EARLIER, TODAY, case_of, record
 
 from cds_service.domain.criteria import LesionCountBetween
 from cds_service.domain.dates import AsOf
+from cds_service.domain.facts import Side, Site
 from cds_service.domain.rules.progression import judge_lesion_count
 
 RULE = LesionCountBetween(1, 5)
@@ -128,10 +131,6 @@ def test_nodes_need_more_than_size_beside_another_cause(
 
 
 def test_pathology_of_the_chain_outweighs_a_confounder() -> None:
-    from dataclasses import replace
-
-    from cds_service.domain.facts import Side, Site
-
     report = replace(
         build.pathology(malignant=True, on=EARLIER), sites=(Site(chain="hilar", side=Side.LEFT, text="hilar node"),)
     )
@@ -142,8 +141,6 @@ def test_pathology_of_the_chain_outweighs_a_confounder() -> None:
 
 
 def test_a_signal_confirms_a_small_node_that_is_said_to_progress() -> None:
-    from dataclasses import replace
-
     avid = replace(build.measured(lesion="l1", on=BASELINE, ref="suv"), signal=True)
     assert count(record("node hilar left 10>12 !progressive", avid, primary="RCC")) == ("pass", 1, 1, 1)
     old = replace(build.measured(lesion="l1", on=EARLIER, ref="suv"), signal=True)
@@ -160,3 +157,17 @@ def test_the_reason_names_the_lesions_that_decide() -> None:
     assert "5 to 6" in found.reason
     assert "depends on brain" in found.reason
     assert [item.what for item in found.missing] == ["state of BodyStructure/l6"]
+
+
+def test_a_positive_specimen_of_the_node_confirms_it() -> None:
+    proven = replace(build.measured(lesion="l1", on=EARLIER, ref="fna"), pathology_positive=True)
+    assert count(record("node hilar left 10>12 !progressive", proven, primary="RCC")) == ("pass", 1, 1, 1)
+
+
+def test_nodes_of_an_unlisted_or_uncertain_primary_are_undecided() -> None:
+    uncertain = build.condition("cancer-type/UROTHELIAL/review", ref="primary", text="Renal pelvis")
+    facts = record("node hilar left 10>16; node axillary left 10>16")
+    facts = replace(facts, conditions=(uncertain,))
+    case = case_of(facts)
+    assert [item.regional for item in case.lesions.summary.items] == [None, None]
+    assert (case.lesions.summary.count_min, case.lesions.summary.count_max) == (1, 2)

@@ -347,3 +347,28 @@ def test_a_place_known_by_words_only_is_no_organ() -> None:
 def test_a_preliminary_statement_is_marked() -> None:
     early: DiseaseStatus = replace(status("progressive"), preliminary=True)
     assert "preliminary" in progression(record("", statuses=[early])).reason
+
+
+def test_therapy_before_a_baseline_scan_without_an_earlier_one() -> None:
+    facts = record("", build.scan(on=BASELINE), treatment("2026-01-10"), scans=False)
+    facts = replace(facts, **vars_of_lesion())
+    (item,) = case_of(facts).lesions.summary.items
+    assert (item.state.value, item.counts) == ("unknown", False)
+
+
+def vars_of_lesion() -> dict[str, tuple[object, ...]]:
+    """A lung lesion measured at the baseline scan only."""
+    return {
+        "lesions": (build.lesion("lung", side="left"),),
+        "measurements": (build.measured(on=BASELINE, long=20),),
+    }
+
+
+def test_an_undated_reading_belongs_to_no_scan() -> None:
+    facts = record("", build.lesion(), build.measured(on=None, long=20), build.measured(on=BASELINE, long=30))
+    assert states(facts) == {"BodyStructure/l1": "unknown"}
+
+
+def test_lesions_without_any_day_are_unknown() -> None:
+    facts = record("", build.lesion(), build.measured(on=None, long=20), scans=False)
+    assert states(facts) == {"BodyStructure/l1": "unknown"}
