@@ -61,9 +61,6 @@ class SaidOfScan:
     organ: str | None = None
 
 
-SILENT = SaidOfScan()
-
-
 @dataclass(frozen=True, slots=True)
 class ScanDescriptions:
     """The compiled patterns. Answers are remembered by text."""

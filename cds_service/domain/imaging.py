@@ -148,21 +148,21 @@ def _latest_first(scan: Scan) -> tuple[int, str]:
 
 
 def _order(found: StagingSet) -> tuple[bool, tuple[str, ...]]:
-    is_pet = Modality.PET in found.methods.values()
+    is_pet = any(part.modality is Modality.PET for part in found.parts)
     return (is_pet, tuple(scan.reference for scan in found.scans))
 
 
 def _sets(scans: Sequence[Scan], within_days: int) -> list[StagingSet]:
     usable = [scan for scan in scans if scan.is_fit and scan.study.coverage and scan.study.date is not None]
-    exact = [scan for scan in usable if scan.when.is_exact]
-    vague = [scan for scan in usable if not scan.when.is_exact]
-    pet = [_single(scan, scan.whole_body_pet()) for scan in usable]
-    alone = [_single(scan, _parts(dict.fromkeys(TRUNK, scan))) for scan in vague]
-    return [found for found in (*pet, *alone) if found is not None] + _sectional_sets(exact, within_days)
-
-
-def _single(scan: Scan, parts: tuple[Coverage, ...]) -> StagingSet | None:
-    return StagingSet(scan.when, (scan,), parts) if parts else None
+    found = [StagingSet(scan.when, (scan,), parts) for scan in usable if (parts := scan.whole_body_pet())]
+    serving = [scan for scan in usable if scan.parts()]
+    found += _sectional_sets([scan for scan in serving if scan.when.is_exact], within_days)
+    found += [
+        StagingSet(scan.when, (scan,), scan.parts())
+        for scan in serving
+        if not scan.when.is_exact and len(scan.parts()) == len(TRUNK)
+    ]
+    return found
 
 
 def _sectional_sets(scans: Sequence[Scan], within_days: int) -> list[StagingSet]:
@@ -172,37 +172,30 @@ def _sectional_sets(scans: Sequence[Scan], within_days: int) -> list[StagingSet]
     sets with one day the first, whose parts lie closest together, stands.
     """
     found: dict[date, StagingSet] = {}
-    latest: dict[Region, Scan] = {}
-    by_day = sorted(scans, key=lambda scan: (scan.day, scan.reference))
-    for day, group in groupby(by_day, key=lambda scan: scan.day):
-        todays = list(group)
-        for region in TRUNK:
-            serving = [scan for scan in todays if scan.serving(region) is not None]
-            if serving:
-                latest[region] = min(serving, key=_broadest_first)
-        if len(latest) < len(TRUNK):
+    latest: list[Scan | None] = [None] * len(TRUNK)
+    for day, todays in groupby(sorted(scans, key=_by_day_broadest_last), key=lambda scan: scan.day):
+        for scan in todays:
+            latest = [scan if part else known for part, known in zip(scan.serving, latest, strict=True)]
+        chosen = [scan for scan in latest if scan is not None]
+        if len(chosen) < len(TRUNK):
             continue
-        first = min(scan.day for scan in latest.values())
+        first = min(scan.day for scan in chosen)
         if (day - first).days <= within_days and first not in found:
-            found[first] = _made_of(latest)
+            found[first] = _made_of(chosen)
     return list(found.values())
 
 
-def _made_of(latest: Mapping[Region, Scan]) -> StagingSet:
-    scans = sorted({scan.reference: scan for scan in latest.values()}.values(), key=lambda s: (s.day, s.reference))
-    return StagingSet(scans[0].when, tuple(scans), _parts(latest))
+def _by_day_broadest_last(scan: Scan) -> tuple[date, int, int, str]:
+    """Of one day the scan that serves most regions, by codes rather than words, has the last word."""
+    parts = scan.parts()
+    return (scan.day, len(parts), -sum(part.derived for part in parts), scan.reference)
 
 
-def _parts(scans: Mapping[Region, Scan]) -> tuple[Coverage, ...]:
-    """The coverage each region rests on; empty where a region has none."""
-    found = [scans[region].serving(region) for region in TRUNK]
-    return tuple(part for part in found if part is not None) if None not in found else ()
-
-
-def _broadest_first(scan: Scan) -> tuple[int, int, str]:
-    serving = [scan.serving(region) for region in TRUNK]
-    parts = [part for part in serving if part is not None]
-    return (-len(parts), sum(part.derived for part in parts), scan.reference)
+def _made_of(chosen: Sequence[Scan]) -> StagingSet:
+    """The set of the scans chosen for chest, abdomen and pelvis."""
+    parts = [scan.serving[index] for index, scan in enumerate(chosen)]
+    scans = sorted({scan.reference: scan for scan in chosen}.values(), key=lambda scan: (scan.day, scan.reference))
+    return StagingSet(scans[0].when, tuple(scans), tuple(part for part in parts if part is not None))
 
 
 def covers(staging: StagingSet, site: Site) -> Truth:

@@ -9,7 +9,7 @@ Source: CRITERIA, "Baseline set" and row I10.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -20,21 +20,22 @@ TRUNK = (Region.CHEST, Region.ABDOMEN, Region.PELVIS)
 """The regions a staging set covers."""
 SECTIONAL = frozenset({Modality.CT, Modality.MR, Modality.PET})
 """The modalities that can show a region to staging."""
-_SERVES: Mapping[Region, tuple[Modality, ...]] = {
-    Region.CHEST: (Modality.CT,),
-    Region.ABDOMEN: (Modality.CT, Modality.MR),
-    Region.PELVIS: (Modality.CT, Modality.MR),
-}
+Serving = tuple[Coverage | None, Coverage | None, Coverage | None]
+"""What stands for each region of TRUNK, None where nothing does."""
 _RECORDS = tuple(ScanRecord)
 _NEVER = on(date.min)
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One scan, whatever the number of records that tell of it; `evidence` names all of them."""
+    """One scan, whatever the number of records that tell of it; `evidence` names all of them.
+
+    `serving` is what makes it a part of a CT or MR set (see `scan_of`).
+    """
 
     study: ImagingStudy
     evidence: tuple[Evidence, ...]
+    serving: Serving
 
     @property
     def reference(self) -> str:
@@ -60,22 +61,56 @@ class Scan:
         """Whether CT, MR or PET of the region is certain."""
         return any(item.region is region and item.modality in SECTIONAL for item in self.study.coverage)
 
-    def serving(self, region: Region) -> Coverage | None:
-        """What makes it a part of a CT or MR set for a region, coded before derived; None if nothing."""
-        found = [c for c in self.study.coverage if c.region is region and c.modality in _SERVES[region]]
-        return min(found, key=lambda c: (c.derived, c.modality.value), default=None)
+    def parts(self) -> tuple[Coverage, ...]:
+        """All that makes it a part of a CT or MR set; of all three regions it is a set by itself."""
+        return tuple(part for part in self.serving if part is not None)
 
     def whole_body_pet(self) -> tuple[Coverage, ...]:
         """The PET coverage of chest, abdomen and pelvis; empty where one of them is not certain."""
-        pet = [c for c in self.study.coverage if c.modality is Modality.PET]
-        found = [min((c for c in pet if c.region is region), key=lambda c: c.derived, default=None) for region in TRUNK]
-        return tuple(c for c in found if c is not None) if None not in found else ()
+        pet: Serving = (None, None, None)
+        for item in self.study.coverage:
+            if item.modality is Modality.PET:
+                pet = _with_part(pet, item)
+        return () if None in pet else tuple(part for part in pet if part is not None)
+
+
+def scan_of(study: ImagingStudy, evidence: tuple[Evidence, ...]) -> Scan:
+    """A scan, with what it is to a CT or MR set: CT of the chest, CT or MR of abdomen and pelvis."""
+    serving: Serving = (None, None, None)
+    for item in study.coverage:
+        if item.modality is Modality.CT or (item.modality is Modality.MR and item.region is not Region.CHEST):
+            serving = _with_part(serving, item)
+    return Scan(study, evidence, serving)
+
+
+def _with_part(parts: Serving, item: Coverage) -> Serving:
+    """The parts with one more: coded before derived, then CT before MR."""
+    chest, abdomen, pelvis = parts
+    match item.region:
+        case Region.CHEST:
+            return (_surer(chest, item), abdomen, pelvis)
+        case Region.ABDOMEN:
+            return (chest, _surer(abdomen, item), pelvis)
+        case Region.PELVIS:
+            return (chest, abdomen, _surer(pelvis, item))
+        case _:
+            return parts
+
+
+def _surer(one: Coverage | None, other: Coverage) -> Coverage:
+    if one is None or (other.derived, other.modality.value) < (one.derived, one.modality.value):
+        return other
+    return one
 
 
 def one_each(studies: Iterable[ImagingStudy]) -> list[Scan]:
     """Each scan once: records that name each other, or share an accession number, are one."""
+    listed = list(studies)
+    alone = {study.evidence.reference: study for study in listed}
+    if len(alone) == len(listed) and not any(study.same_study for study in listed):
+        return [scan_of(study, (study.evidence,)) for study in listed]
     groups: dict[str, list[ImagingStudy]] = {}
-    for study in studies:
+    for study in listed:
         keys = (study.evidence.reference, *study.same_study)
         group = [study]
         for other in {id(groups[key]): groups[key] for key in keys if key in groups}.values():
@@ -102,7 +137,7 @@ def _as_one(group: Sequence[ImagingStudy]) -> Scan:
     evidence = tuple(dict.fromkeys(study.evidence for study in records))
     first = records[0]
     if len(records) == 1:
-        return Scan(first, evidence)
+        return scan_of(first, evidence)
     modalities = frozenset().union(*(study.modalities for study in records))
     areas = frozenset().union(*(study.areas for study in records))
     coverage = frozenset().union(*(study.coverage for study in records))
@@ -118,7 +153,7 @@ def _as_one(group: Sequence[ImagingStudy]) -> Scan:
         unstated=None if coverage else next((study.unstated for study in records if study.unstated), None),
         preliminary=all(study.preliminary for study in records),
     )
-    return Scan(merged, evidence)
+    return scan_of(merged, evidence)
 
 
 def _stated_apart(

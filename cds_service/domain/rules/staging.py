@@ -206,7 +206,7 @@ def _shortcoming(scan: Scan) -> str:
 def _completing(recent: list[Scan], rules: StagingRules, as_of: AsOf) -> tuple[Missing, ...]:
     """What would complete the latest CT or MR of the window, and until when."""
     for scan in recent:
-        lacking = [region for region in TRUNK if scan.serving(region) is None]
+        lacking = [region for region, part in zip(TRUNK, scan.serving, strict=True) if part is None]
         if scan.is_fit and scan.study.date is not None and 0 < len(lacking) < len(TRUNK):
             closes = min(
                 days_after(scan.when.earliest, rules.set_within_days),
