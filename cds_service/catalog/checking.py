@@ -8,7 +8,6 @@ from pathlib import Path
 from cds_service.catalog import overrides, relevance
 from cds_service.catalog.fields import Entry
 from cds_service.catalog.loading import mappings_directory, read_all
-from cds_service.catalog.ucum import note_units
 from cds_service.catalog.yamlfiles import read_yaml
 
 _OTHERS: dict[str, Callable[[Entry], object]] = {
@@ -23,6 +22,8 @@ def check(directory: Path | None = None) -> list[str]:
 
     Checks what loading checks, every site file, and the units against UCUM.
     """
+    from cds_service.catalog.ucum import note_units  # noqa: PLC0415  (pint takes longer to import than all else)
+
     folder = mappings_directory(directory)
     reading = read_all(folder)
     note_units(reading.units, reading.mistakes)

@@ -79,6 +79,8 @@ def _judge(item: Met, system: str, words: str, catalog: Catalog, relevance: Rele
 def _standing(item: Met, words: str, catalog: Catalog, relevance: Relevance) -> tuple[Standing, str]:
     meanings = catalog.meanings(item.coding.system, item.coding.code)
     test = catalog.lab_test(item.coding.system, item.coding.code)
+    if test is not None and test.use == "ignore":
+        return Standing.OTHER, f"{test.analyte}: looks alike and is known not to be it"
     if test is not None:
         return Standing.USED, f"{test.analyte} ({test.use})"
     if meanings:

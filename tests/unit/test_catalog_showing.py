@@ -80,6 +80,7 @@ CODES = [
     (met("Condition", "http://local", "X1", "Carcinoma of lung"), Standing.UNMAPPED, "looks like a cancer"),
     (met("Condition", SCT, "38341003", "Hypertension"), Standing.OTHER, ""),
     (met("Observation", LOINC, "8302-2", "Body height"), Standing.OTHER, ""),
+    (met("Observation", LOINC, "20505-4", "Bilirubin in urine"), Standing.OTHER, "known not to be it"),
     (met("MedicationRequest", "http://local", "M1", "Capecitabine 500 mg"), Standing.USED, "agent: capecitabine"),
     (met("MedicationRequest", "http://local", "M2", "Zanidatamab"), Standing.UNMAPPED, "looks like an anticancer drug"),
 ]
