@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from cds_service.fhir.resources import MEANING_RESTS_ON, READ_TYPES, AnyResource, Head
+from cds_service.fhir.meaning import MEANING_RESTS_ON
+from cds_service.fhir.resources import READ_TYPES, AnyResource, Head
 
 Json = bytes | bytearray | memoryview | msgspec.Raw
 """JSON as bytes, copied or not."""

@@ -60,7 +60,7 @@ from cds_service.fhir.extract import (
     therapy_lines,
 )
 from cds_service.fhir.extract.patients import read_person
-from cds_service.fhir.extract.standing import holds
+from cds_service.fhir.extract.standing import holds, is_status_unknown
 from cds_service.fhir.record import Broken, Held, Record, contained_in, open_record
 from cds_service.fhir.resources import AnyResource, Observation, Patient, Resource
 
@@ -80,6 +80,12 @@ KIND_OF: Mapping[str, Kind] = {
     "CarePlan": Kind.CAREPLANS,
 }
 """The kind of record each resource type is read for."""
+
+_SUPPORTS: Mapping[str, tuple[Kind, ...]] = {
+    "Specimen": (Kind.REPORTS,),
+    "Medication": (Kind.MEDICATIONS, Kind.ADMINISTRATIONS, Kind.STATEMENTS),
+    "ResearchStudy": (Kind.SUBJECTS,),
+}
 
 READERS: tuple[Reader, ...] = (
     *conditions.READERS,
@@ -219,8 +225,7 @@ class _Reading:
                 concepts = concepts_of(resource, self.catalog)  # type: ignore[arg-type]  # the batch is of Observations
                 if not concepts:
                     continue
-            if holds(resource):
-                self._extract(f"{resource.resource_type}/{resource.id}", resource, readers, concepts)
+            self._extract(f"{resource.resource_type}/{resource.id}", resource, readers, concepts)
 
     def _is_own(self, resource: AnyResource, belonging: Belonging) -> bool:
         if belonging.is_own(resource):
@@ -239,15 +244,17 @@ class _Reading:
             return
         if held.problems:
             self._take_odd(held)
-        if not held.meaning_lost and holds(held.resource):
-            resource = held.resource
-            concepts = concepts_of(resource, self.catalog) if isinstance(resource, Observation) else _NO_CONCEPTS
-            self._extract(held.name, resource, readers, concepts)
+        if held.meaning_lost:
+            return
+        if not isinstance(held.resource, Observation):
+            self._extract(held.name, held.resource, readers, _NO_CONCEPTS)
+        elif concepts := concepts_of(held.resource, self.catalog):
+            self._extract(held.name, held.resource, readers, concepts)
 
     def _take_odd(self, held: Held) -> None:
         for problem in held.problems:
             self.note(held.name, problem)
-        if held.meaning_lost and self._matters(held.resource):
+        if held.meaning_lost and holds(held.resource) and self._matters(held.resource):
             self.unread[held.resource.resource_type] += 1
 
     def _matters(self, resource: AnyResource) -> bool:
@@ -258,6 +265,10 @@ class _Reading:
         return bool(concepts_of(resource, self.catalog))
 
     def _extract(self, name: str, resource: AnyResource, readers: tuple[Reader, ...], concepts: frozenset[str]) -> None:
+        if not holds(resource):
+            if is_status_unknown(resource):
+                self.note(name, "its status is 'unknown', so that it may not have happened; left out")
+            return
         context: ReadingContext | None = None
         for reader in readers:
             if reader.wants is None or not reader.wants.isdisjoint(concepts):
@@ -296,9 +307,17 @@ class _Reading:
             words = (
                 f"{'one' if count == 1 else count} {name or 'resource'}{'' if count == 1 else 's'} could not be read"
             )
-            kinds = [KIND_OF[name]] if name in KIND_OF else [kind for kind in Kind if kind is not Kind.PATIENT]
-            found += [(kind, words) for kind in kinds]
+            found += [(kind, words) for kind in _resting_on(name)]
         return tuple(found)
+
+
+def _resting_on(name: str) -> tuple[Kind, ...]:
+    """The kinds of record that an unread resource of a type leaves unknown; all where the type is not legible."""
+    if name in KIND_OF:
+        return (KIND_OF[name],)
+    if not name:
+        return tuple(kind for kind in Kind if kind is not Kind.PATIENT)
+    return _SUPPORTS.get(name, ())
 
 
 def _sorted(items: list[Any]) -> tuple[Any, ...]:

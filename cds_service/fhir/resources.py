@@ -11,148 +11,40 @@ Source: FHIR R4 (4.0.1), https://hl7.org/fhir/R4/
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
-from msgspec.json import Decoder
-
-
-class Element(Struct, rename="camel", gc=False):
-    """What every struct here is: camelCase in JSON, acyclic, so untracked by the collector."""
-
-
-class Coding(Element):
-    """One code of a code system."""
-
-    system: str | None = None
-    code: str | None = None
-    display: str | None = None
-
-
-class CodeableConcept(Element):
-    """One meaning in any number of codings, and in words; `extension` may say the side."""
-
-    coding: tuple[Coding, ...] = ()
-    text: str | None = None
-    extension: tuple[Extension, ...] = ()
-
-
-class Identifier(Element):
-    """A business identifier."""
-
-    system: str | None = None
-    value: str | None = None
-    type: CodeableConcept | None = None
-    use: str | None = None
-
-
-class Reference(Element):
-    """A pointer to another resource; `reference` may be missing where only `identifier` is given."""
-
-    reference: str | None = None
-    identifier: Identifier | None = None
-    display: str | None = None
-    type: str | None = None
-
-
-class Period(Element):
-    """A time with its ends, either of which may be missing."""
-
-    start: str | None = None
-    end: str | None = None
-
-
-class Quantity(Element):
-    """An amount: exact value, comparator, unit in words, system and code of the unit.
-
-    `value` may be a NaN or an infinity where a sender wrote such a string: check `is_finite()`.
-    """
-
-    value: Decimal | None = None
-    comparator: str | None = None
-    unit: str | None = None
-    system: str | None = None
-    code: str | None = None
-
-
-class Range(Element):
-    """An amount between two others."""
-
-    low: Quantity | None = None
-    high: Quantity | None = None
-
-
-class Ratio(Element):
-    """A relation of two amounts."""
-
-    numerator: Quantity | None = None
-    denominator: Quantity | None = None
-
-
-class Extension(Element):
-    """An extension, simple or nested, with the kinds of value that are read."""
-
-    url: str | None = None
-    extension: tuple[Extension, ...] = ()
-    value_codeable_concept: CodeableConcept | None = None
-    value_coding: Coding | None = None
-    value_code: str | None = None
-    value_string: str | None = None
-    value_reference: Reference | None = None
-    value_boolean: bool | None = None
-    value_integer: int | None = None
-    value_positive_int: int | None = None
-    value_date_time: str | None = None
-    value_date: str | None = None
-    value_period: Period | None = None
-    value_quantity: Quantity | None = None
-    value_identifier: Identifier | None = None
-
-
-class Annotation(Element):
-    """A note in words."""
-
-    text: str | None = None
-    time: str | None = None
-
-
-class Meta(Element):
-    """What a server says of a version of a resource."""
-
-    last_updated: str | None = None
-    version_id: str | None = None
-    profile: tuple[str, ...] = ()
-
-
-NO_META = Meta()
-_metas = Decoder(Meta)
-
-
-class Resource(Element):
-    """What every resource may carry.
-
-    `contained` is left as raw JSON; `ReadingContext.resolve` decodes what is referenced.
-    `modifier_extension` is only looked at for being there: FHIR forbids to read on without
-    understanding it.
-    """
-
-    resource_type: str = ""
-    id: str | None = None
-    meta: Raw | UnsetType = UNSET
-    extension: tuple[Extension, ...] = ()
-    modifier_extension: Raw | UnsetType = UNSET
-    contained: tuple[Raw, ...] = ()
-
-    def version(self) -> Meta:
-        """Its profiles, and when it was last updated; decoded only when asked for."""
-        try:
-            return NO_META if self.meta is UNSET else _metas.decode(self.meta)
-        except (MsgspecError, UnicodeDecodeError, RecursionError):
-            return NO_META
-
-    def profiles(self) -> tuple[str, ...]:
-        """The canonical URLs of the profiles it claims."""
-        return self.version().profile
+from cds_service.fhir.datatypes import (
+    Annotation,
+    Bundle,
+    BundleEntry,
+    CodeableConcept,
+    Coding,
+    Element,
+    Extension,
+    Head,
+    Identifier,
+    Meta,
+    Period,
+    Quantity,
+    Range,
+    Ratio,
+    Reference,
+    Resource,
+)
+from cds_service.fhir.treatments import (
+    AdministeredDose,
+    CarePlan,
+    CarePlanActivity,
+    CarePlanDetail,
+    DispenseRequest,
+    Dosage,
+    EpisodeOfCare,
+    Medication,
+    MedicationAdministration,
+    MedicationIngredient,
+    MedicationRequest,
+    MedicationStatement,
+    Timing,
+    TimingRepeat,
+)
 
 
 class PatientLink(Element):
@@ -327,119 +219,6 @@ class Procedure(Resource):
     note: tuple[Annotation, ...] = ()
 
 
-class MedicationIngredient(Element):
-    """One ingredient of a Medication."""
-
-    item_codeable_concept: CodeableConcept | None = None
-    item_reference: Reference | None = None
-    is_active: bool | None = None
-
-
-class Medication(Resource):
-    """A product, contained or referenced; it belongs to nobody."""
-
-    status: str | None = None
-    code: CodeableConcept | None = None
-    ingredient: tuple[MedicationIngredient, ...] = ()
-
-
-class Timing(Element):
-    """When doses are due: only the bounds and the listed times."""
-
-    event: tuple[str, ...] = ()
-    repeat: TimingRepeat | None = None
-    code: CodeableConcept | None = None
-
-
-class TimingRepeat(Element):
-    """The bounds of a repeated dose."""
-
-    bounds_period: Period | None = None
-
-
-class Dosage(Element):
-    """How a drug is to be taken."""
-
-    text: str | None = None
-    route: CodeableConcept | None = None
-    site: CodeableConcept | None = None
-    timing: Timing | None = None
-
-
-class MedicationRequest(Resource):
-    """An order for a drug."""
-
-    status: str | None = None
-    status_reason: CodeableConcept | None = None
-    intent: str | None = None
-    category: tuple[CodeableConcept, ...] = ()
-    do_not_perform: bool | None = None
-    medication_codeable_concept: CodeableConcept | None = None
-    medication_reference: Reference | None = None
-    subject: Reference | None = None
-    authored_on: str | None = None
-    reason_code: tuple[CodeableConcept, ...] = ()
-    reason_reference: tuple[Reference, ...] = ()
-    based_on: tuple[Reference, ...] = ()
-    dosage_instruction: tuple[Dosage, ...] = ()
-    dispense_request: DispenseRequest | None = None
-    note: tuple[Annotation, ...] = ()
-
-
-class DispenseRequest(Element):
-    """For how long an order may be dispensed."""
-
-    validity_period: Period | None = None
-
-
-class AdministeredDose(Element):
-    """How an administered drug was given."""
-
-    text: str | None = None
-    route: CodeableConcept | None = None
-    site: CodeableConcept | None = None
-    dose: Quantity | None = None
-
-
-class MedicationAdministration(Resource):
-    """A drug that was given."""
-
-    status: str | None = None
-    status_reason: tuple[CodeableConcept, ...] = ()
-    category: CodeableConcept | None = None
-    medication_codeable_concept: CodeableConcept | None = None
-    medication_reference: Reference | None = None
-    subject: Reference | None = None
-    effective_date_time: str | None = None
-    effective_period: Period | None = None
-    reason_code: tuple[CodeableConcept, ...] = ()
-    reason_reference: tuple[Reference, ...] = ()
-    request: Reference | None = None
-    part_of: tuple[Reference, ...] = ()
-    dosage: AdministeredDose | None = None
-    note: tuple[Annotation, ...] = ()
-
-
-class MedicationStatement(Resource):
-    """A drug that the patient is said to take or to have taken."""
-
-    status: str | None = None
-    status_reason: tuple[CodeableConcept, ...] = ()
-    category: CodeableConcept | None = None
-    medication_codeable_concept: CodeableConcept | None = None
-    medication_reference: Reference | None = None
-    subject: Reference | None = None
-    effective_date_time: str | None = None
-    effective_period: Period | None = None
-    date_asserted: str | None = None
-    reason_code: tuple[CodeableConcept, ...] = ()
-    reason_reference: tuple[Reference, ...] = ()
-    based_on: tuple[Reference, ...] = ()
-    derived_from: tuple[Reference, ...] = ()
-    dosage: tuple[Dosage, ...] = ()
-    note: tuple[Annotation, ...] = ()
-
-
 class DiagnosticReport(Resource):
     """A report of a laboratory, of radiology or of pathology."""
 
@@ -469,51 +248,6 @@ class BodyStructure(Resource):
     location_qualifier: tuple[CodeableConcept, ...] = ()
     description: str | None = None
     patient: Reference | None = None
-
-
-class EpisodeOfCare(Resource):
-    """A stretch of care, such as a line of therapy."""
-
-    status: str | None = None
-    type: tuple[CodeableConcept, ...] = ()
-    patient: Reference | None = None
-    period: Period | None = None
-
-
-class CarePlanDetail(Element):
-    """What a care plan's activity is."""
-
-    kind: str | None = None
-    code: CodeableConcept | None = None
-    status: str | None = None
-    description: str | None = None
-    product_codeable_concept: CodeableConcept | None = None
-    product_reference: Reference | None = None
-    scheduled_period: Period | None = None
-    reason_code: tuple[CodeableConcept, ...] = ()
-
-
-class CarePlanActivity(Element):
-    """One activity of a care plan, in place or by reference."""
-
-    reference: Reference | None = None
-    detail: CarePlanDetail | None = None
-
-
-class CarePlan(Resource):
-    """A plan of treatment, such as a chemotherapy regimen."""
-
-    status: str | None = None
-    intent: str | None = None
-    category: tuple[CodeableConcept, ...] = ()
-    title: str | None = None
-    description: str | None = None
-    subject: Reference | None = None
-    period: Period | None = None
-    created: str | None = None
-    addresses: tuple[Reference, ...] = ()
-    activity: tuple[CarePlanActivity, ...] = ()
-    note: tuple[Annotation, ...] = ()
 
 
 class ResearchSubject(Resource):
@@ -552,31 +286,6 @@ class Specimen(Resource):
     collection: SpecimenCollection | None = None
 
 
-class BundleEntry(Element):
-    """One entry of a Bundle, its resource left as raw JSON."""
-
-    full_url: str | None = None
-    resource: Raw | UnsetType = UNSET
-
-
-class Bundle(Element):
-    """A Bundle of any type; entries are decoded one by one, so that one bad one costs itself only."""
-
-    resource_type: str = ""
-    type: str | None = None
-    entry: tuple[BundleEntry, ...] = ()
-
-
-class Head(Element):
-    """What tells a resource from another: type, id, whose it is."""
-
-    resource_type: str = ""
-    id: str | None = None
-    subject: Reference | None = None
-    patient: Reference | None = None
-    individual: Reference | None = None
-
-
 AnyResource = (
     Patient
     | Condition
@@ -599,63 +308,56 @@ AnyResource = (
 READ_TYPES: dict[str, type[AnyResource]] = {kind.__name__: kind for kind in AnyResource.__args__}
 """The resource types that are read, by their FHIR name."""
 
-MEANING_RESTS_ON = frozenset(
-    {
-        "abatementBoolean",
-        "abatementDateTime",
-        "abatementPeriod",
-        "birthDate",
-        "bodySite",
-        "clinicalStatus",
-        "code",
-        "component",
-        "conclusionCode",
-        "dataAbsentReason",
-        "deceasedBoolean",
-        "deceasedDateTime",
-        "doNotPerform",
-        "effectiveDateTime",
-        "effectiveInstant",
-        "effectivePeriod",
-        "evidence",
-        "focus",
-        "gender",
-        "id",
-        "individual",
-        "ingredient",
-        "intent",
-        "interpretation",
-        "location",
-        "locationQualifier",
-        "medicationCodeableConcept",
-        "medicationReference",
-        "modality",
-        "morphology",
-        "onsetDateTime",
-        "onsetPeriod",
-        "patient",
-        "performedDateTime",
-        "performedPeriod",
-        "period",
-        "procedureCode",
-        "referenceRange",
-        "resourceType",
-        "result",
-        "series",
-        "specimen",
-        "stage",
-        "started",
-        "status",
-        "subject",
-        "type",
-        "valueBoolean",
-        "valueCodeableConcept",
-        "valueInteger",
-        "valueQuantity",
-        "valueRange",
-        "valueRatio",
-        "valueString",
-        "verificationStatus",
-    }
-)
-"""Elements without which a resource may mean something else: losing one costs the resource."""
+
+__all__ = [
+    "READ_TYPES",
+    "AdministeredDose",
+    "Annotation",
+    "AnyResource",
+    "BodyStructure",
+    "Bundle",
+    "BundleEntry",
+    "CarePlan",
+    "CarePlanActivity",
+    "CarePlanDetail",
+    "CodeableConcept",
+    "Coding",
+    "Condition",
+    "ConditionEvidence",
+    "ConditionStage",
+    "DiagnosticReport",
+    "DispenseRequest",
+    "Dosage",
+    "Element",
+    "EpisodeOfCare",
+    "Extension",
+    "Head",
+    "Identifier",
+    "ImagingSeries",
+    "ImagingStudy",
+    "Medication",
+    "MedicationAdministration",
+    "MedicationIngredient",
+    "MedicationRequest",
+    "MedicationStatement",
+    "Meta",
+    "Observation",
+    "ObservationComponent",
+    "ObservationValue",
+    "Patient",
+    "PatientLink",
+    "Period",
+    "Procedure",
+    "Quantity",
+    "Range",
+    "Ratio",
+    "Reference",
+    "ReferenceRange",
+    "ResearchStudy",
+    "ResearchSubject",
+    "Resource",
+    "Specimen",
+    "SpecimenCollection",
+    "Timing",
+    "TimingRepeat",
+]

@@ -102,3 +102,28 @@ def test_numbers_are_exact():
 def test_a_condition_status_by_words():
     status = {"text": "Active"}
     assert read(condition(clinicalStatus=status)).conditions[0].clinical_status is ClinicalStatus.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("raw", "kinds"),
+    [
+        (b'{"resourceType": "Specimen", "id": "s", "subject": {"reference": "Patient/p1"}, "x', {Kind.REPORTS}),
+        (b'{"resourceType": "Encounter", "subject": {"reference": "Patient/p1"}, "x', set()),
+        (b'{"id": "1", "subject": {"reference": "Patient/p1"}, "x', set(Kind) - {Kind.PATIENT}),
+    ],
+)
+def test_what_rests_on_a_broken_resource_of_another_type(raw, kinds):
+    facts = read_patient([as_bytes(patient()), raw], catalog())
+    assert {kind for kind, _ in facts.not_retrieved} == kinds
+
+
+def test_what_does_not_hold_anyway_may_lose_its_meaning():
+    assert read(platelets(status="entered-in-error", valueQuantity="x")).not_retrieved == ()
+
+
+def test_an_unknown_status_is_noted_where_the_resource_would_have_mattered():
+    weight = observation(concept("http://loinc.org", "29463-7"), "w", status="unknown")
+    facts = read(platelets(status="unknown"), weight)
+    assert facts.labs == ()
+    assert [note.reference for note in facts.data_quality] == ["Observation/plt"]
+    assert read(platelets(status="unknown"), weight, {"resourceType": "Medication"}) == facts

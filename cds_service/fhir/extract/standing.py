@@ -6,7 +6,7 @@ structural codes.
 
 from __future__ import annotations
 
-from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, Patient
+from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient
 
 _NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "unknown-to-have-happened", "unknown", "nullified"})
 _NEVER_HELD = frozenset({"refuted", "entered-in-error"})
@@ -17,7 +17,14 @@ def holds(resource: AnyResource) -> bool:
     """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
     if isinstance(resource, Condition):
         return status_word(resource.verification_status) not in _NEVER_HELD
+    if isinstance(resource, ImagingStudy) and is_status_unknown(resource):
+        return True
     return not isinstance(resource, Patient) and _status(resource) not in _NEVER
+
+
+def is_status_unknown(resource: AnyResource) -> bool:
+    """Whether the status says that nobody knows; of a scan that is only whether its pictures are online."""
+    return _status(resource) == "unknown"
 
 
 def _status(resource: AnyResource) -> str:

@@ -1,0 +1,174 @@
+"""FHIR R4 data types, and what every resource may carry, as far as they are read.
+
+Source: FHIR R4 (4.0.1), https://hl7.org/fhir/R4/datatypes.html
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
+from msgspec.json import Decoder
+
+
+class Element(Struct, rename="camel", gc=False):
+    """What every struct here is: camelCase in JSON, acyclic, so untracked by the collector."""
+
+
+class Coding(Element):
+    """One code of a code system."""
+
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class CodeableConcept(Element):
+    """One meaning in any number of codings, and in words; `extension` may say the side."""
+
+    coding: tuple[Coding, ...] = ()
+    text: str | None = None
+    extension: tuple[Extension, ...] = ()
+
+
+class Identifier(Element):
+    """A business identifier."""
+
+    system: str | None = None
+    value: str | None = None
+    type: CodeableConcept | None = None
+    use: str | None = None
+
+
+class Reference(Element):
+    """A pointer to another resource; `reference` may be missing where only `identifier` is given."""
+
+    reference: str | None = None
+    identifier: Identifier | None = None
+    display: str | None = None
+    type: str | None = None
+
+
+class Period(Element):
+    """A time with its ends, either of which may be missing."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class Quantity(Element):
+    """An amount: exact value, comparator, unit in words, system and code of the unit.
+
+    `value` may be a NaN or an infinity where a sender wrote such a string: check `is_finite()`.
+    """
+
+    value: Decimal | None = None
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Range(Element):
+    """An amount between two others."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Element):
+    """A relation of two amounts."""
+
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Extension(Element):
+    """An extension, simple or nested, with the kinds of value that are read."""
+
+    url: str | None = None
+    extension: tuple[Extension, ...] = ()
+    value_codeable_concept: CodeableConcept | None = None
+    value_coding: Coding | None = None
+    value_code: str | None = None
+    value_string: str | None = None
+    value_reference: Reference | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_positive_int: int | None = None
+    value_date_time: str | None = None
+    value_date: str | None = None
+    value_period: Period | None = None
+    value_quantity: Quantity | None = None
+    value_identifier: Identifier | None = None
+
+
+class Annotation(Element):
+    """A note in words."""
+
+    text: str | None = None
+    time: str | None = None
+
+
+class Meta(Element):
+    """What a server says of a version of a resource."""
+
+    last_updated: str | None = None
+    version_id: str | None = None
+    profile: tuple[str, ...] = ()
+
+
+NO_META = Meta()
+_metas = Decoder(Meta)
+
+
+class Resource(Element):
+    """What every resource may carry.
+
+    `contained` is left as raw JSON; `ReadingContext.resolve` decodes what is referenced.
+    `modifier_extension` is only looked at for being there: FHIR forbids to read on without
+    understanding it.
+    """
+
+    resource_type: str = ""
+    id: str | None = None
+    meta: Raw | UnsetType = UNSET
+    extension: tuple[Extension, ...] = ()
+    modifier_extension: Raw | UnsetType = UNSET
+    contained: tuple[Raw, ...] = ()
+
+    def version(self) -> Meta:
+        """Its profiles, and when it was last updated; decoded only when asked for."""
+        try:
+            return NO_META if self.meta is UNSET else _metas.decode(self.meta)
+        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            return NO_META
+
+    def profiles(self) -> tuple[str, ...]:
+        """The canonical URLs of the profiles it claims."""
+        return self.version().profile
+
+
+class BundleEntry(Element):
+    """One entry of a Bundle, its resource left as raw JSON."""
+
+    full_url: str | None = None
+    resource: Raw | UnsetType = UNSET
+
+
+class Bundle(Element):
+    """A Bundle of any type; entries are decoded one by one, so that one bad one costs itself only."""
+
+    resource_type: str = ""
+    type: str | None = None
+    entry: tuple[BundleEntry, ...] = ()
+
+
+class Head(Element):
+    """What tells a resource from another: type, id, whose it is."""
+
+    resource_type: str = ""
+    id: str | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    individual: Reference | None = None
