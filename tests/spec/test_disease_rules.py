@@ -18,7 +18,7 @@ from cds_service.domain.criteria import (
     PrimaryCancerOf,
 )
 from cds_service.domain.dates import AsOf
-from cds_service.domain.facts import CancerProfile, Kind, PatientFacts
+from cds_service.domain.facts import CancerProfile, Kind, PatientFacts, Site
 from cds_service.domain.judging import judge
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Basis, Finding
@@ -379,3 +379,62 @@ def test_an_unlisted_secondary_cancer_is_neither_proof_nor_nothing() -> None:
     odd = condition(ref="odd", profile=CancerProfile.SECONDARY.value, unlisted=True)
     assert stage_iv(primary(), BASELINE, stage("m0", on="2026-11-12"), odd).outcome is Outcome.UNKNOWN
     assert stage_iv(primary(), odd).outcome is Outcome.UNKNOWN
+
+
+@each_row("""
+    organ | seen | liver
+    lung  | yes  | false
+    liver | no   | false
+""")
+def test_a_liver_looked_at_and_found_free_is_ruled_out(row: dict[str, str]) -> None:
+    looked = measured(
+        lesion=None, site=Site(row["organ"]), on="2026-11-10", long=12, seen=row["seen"] == "yes", ref="m"
+    )
+    picture = case(facts(primary(), BASELINE, looked)).cancer
+    assert picture.has_liver_metastasis.value == row["liver"]
+
+
+def test_a_liver_lesion_named_by_words_only_is_not_ruled_out() -> None:
+    named = measured(lesion=None, site=Site(text="Liver segment 4"), on="2026-11-10", long=12, ref="m")
+    listed = measured(lesion=None, site=Site("lung"), on="2026-11-10", long=12, ref="n")
+    assert case(facts(primary(), BASELINE, named, listed)).cancer.has_liver_metastasis is Truth.UNKNOWN
+
+
+def test_a_secondary_code_without_a_site_in_the_liver_is_liver_metastasis() -> None:
+    placed = condition("secondary-site/unspecified/metastatic", ref="m", site=Site("liver"))
+    assert case(facts(primary(), placed)).cancer.has_liver_metastasis is Truth.TRUE
+
+
+@each_row("""
+    site         | detail | verdict
+    para-aortic  |        | pass
+    iliac        |        | unknown
+    unspecified  |        | unknown
+""")
+def test_a_measured_metastatic_node_is_proof_only_where_distant(row: dict[str, str]) -> None:
+    node = lesion(None, chain=row["site"])
+    assert stage_iv(primary("PROSTATE"), node, measured(on="2026-11-10", short=16)).outcome.value == row["verdict"]
+
+
+def test_a_metastasis_of_another_cancer_is_not_this_ones() -> None:
+    lung = condition("primary-cancer/PRIMARY/primary", ref="lung", text="Lung cancer")
+    brain = metastasis("brain", related=["Condition/lung"])
+    assert stage_iv(primary(), lung, brain).outcome is Outcome.UNKNOWN
+    assert stage_iv(primary(), lung, metastasis("brain", related=["Condition/primary"])).outcome is Outcome.PASS
+
+
+def test_a_stage_by_words_only_is_no_proof() -> None:
+    words = condition("cancer-type/CRC/yes", "malignant-text/PRIMARY/unrecognised", ref="w", text_only=True)
+    staged = condition("stage/stage_group_value/stage-iv", ref="s", text="Colon cancer stage IV", text_only=True)
+    assert stage_iv(words, staged).outcome is Outcome.UNKNOWN
+    assert stage_iv(primary(), BASELINE, stage("m0", on="2026-11-12"), staged).outcome is Outcome.UNKNOWN
+
+
+def test_a_metastasis_by_words_only_is_no_proof() -> None:
+    said = condition("secondary-site/liver/metastatic", ref="w", text_only=True)
+    assert stage_iv(primary(), said).outcome is Outcome.UNKNOWN
+
+
+def test_a_type_the_criterion_does_not_take_is_another_type() -> None:
+    found = judge(PrimaryCancerOf(frozenset({"CRC"})), case(facts(primary("PROSTATE"))), AsOf(day(TODAY)))
+    assert found.outcome is Outcome.FAIL

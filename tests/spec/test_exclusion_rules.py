@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from build import condition, day, facts, lesion, measured, metastasis, pathology, person, primary, procedure
+from build import condition, day, facts, lesion, measured, metastasis, pathology, person, primary, procedure, scan
 from tables import each_row
 
 from cds_service.domain.case import Case
@@ -337,6 +337,17 @@ def test_the_problem_list_is_shown_without_what_has_ended() -> None:
     assert find(rule).reason == "Does anything interfere? The problem list is empty."
     gone = find(rule, not_retrieved=((Kind.CONDITIONS, "timed out"),))
     assert gone.reason == "Does anything interfere? Problem list not retrieved (timed out)."
+
+
+def test_progressive_lesions_are_shown_with_place_and_size() -> None:
+    rule = ClinicianJudges("Treatable?", (Exhibit.PROGRESSIVE_LESIONS,))
+    grown = [lesion("liver"), measured(on="2026-08-20", long=12), measured(on="2026-11-10", long=20)]
+    scans = [scan(on="2026-08-20", ref="s1"), scan(on="2026-11-10", ref="s2")]
+    found = find(rule, primary(), *grown, *scans)
+    assert found.reason == "Treatable? Lesions that progress or may: liver 20 mm."
+    assert {"Observation/size-l1-2026-08-20", "Observation/size-l1-2026-11-10"} <= {
+        item.reference for item in found.evidence
+    }
 
 
 def test_a_long_problem_list_is_cut_in_the_reason_only() -> None:

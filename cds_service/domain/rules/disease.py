@@ -201,7 +201,7 @@ def judge_primary(rule: PrimaryCancerOf, case: Case, as_of: AsOf) -> Finding:  #
     fitting = [primary for primary in picture.primaries if primary.use == "yes" and primary.type in rule.types]
     if fitting:
         return Finding(Outcome.PASS, _fits(fitting), evidence=_conditions(fitting))
-    return _open_type(picture) or _other_type(picture)
+    return _open_type(picture) or _other_type(rule, picture)
 
 
 def _fits(fitting: Sequence[Primary]) -> str:
@@ -249,8 +249,8 @@ def _unknown_type(found: Sequence[Primary], why: str) -> Finding:
     return Finding(Outcome.UNKNOWN, reason, evidence=_conditions(found), missing=_HISTOLOGY_NEEDED)
 
 
-def _other_type(picture: CancerPicture) -> Finding:
-    others = [primary for primary in picture.primaries if primary.use == "other"]
+def _other_type(rule: PrimaryCancerOf, picture: CancerPicture) -> Finding:
+    others = [item for item in picture.primaries if item.use in ("other", "yes") and item.type not in rule.types]
     if others:
         note = f" ({others[0].note})" if others[0].note else ""
         reason = f"Every primary cancer recorded is of another type: {others[0].title}{note}"
