@@ -250,19 +250,28 @@ def _mismatch(one: StagingSet, other: StagingSet) -> int:
 
 
 def _groups(history: ScanHistory) -> list[StagingSet]:
-    """Complete sets, and what remains gathered from the latest scan back; latest first."""
+    """Complete sets and the others, latest first."""
+    stagings = [*history.sets, *incomplete_sets(history)]
+    return sorted(stagings, key=lambda staging: (-staging.when.latest.toordinal(), _order(staging)))
+
+
+def incomplete_sets(history: ScanHistory) -> list[StagingSet]:
+    """What is in no complete set, gathered from the latest scan back; latest first."""
     used = {scan.reference for staging in history.sets for scan in staging.scans}
-    rest = [s for s in history.scans if s.reference not in used and s.is_fit and s.study.date and s.when.is_exact]
     groups: list[list[Scan]] = []
-    for scan in rest:
-        if not any(scan.shows(region) for region in Region):
+    for scan in history.scans:
+        if scan.reference in used or not _comparable_alone(scan):
             continue
         if groups and (groups[-1][0].day - scan.day).days <= history.within_days:
             groups[-1].append(scan)
         else:
             groups.append([scan])
-    stagings = [*history.sets, *(_incomplete(group) for group in groups)]
-    return sorted(stagings, key=lambda staging: (-staging.when.latest.toordinal(), _order(staging)))
+    return [_incomplete(group) for group in groups]
+
+
+def _comparable_alone(scan: Scan) -> bool:
+    dated = scan.study.date is not None and scan.when.is_exact
+    return dated and scan.is_fit and any(scan.shows(region) for region in Region)
 
 
 def _incomplete(latest_first: Sequence[Scan]) -> StagingSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from build import day, facts, scan
+from build import day, facts, lesion, measured, scan
 from tables import each_row
 
 from cds_service.domain.case import Case
@@ -248,3 +248,30 @@ def test_the_pair_ends_with_the_baseline() -> None:
 def test_a_preliminary_report_counts_and_is_marked() -> None:
     found = baseline(scan(on="2026-11-10", preliminary=True))
     assert (found.outcome.value, "Its report is preliminary." in found.reason) == ("pass", True)
+
+
+# baseline 2026-11-10 of the whole trunk, earlier scan 2026-09-01; the lesion grew from 20 to 30 mm
+@each_row("""
+    earlier                | lesion   | second | verdict
+    CT abdomen, CT pelvis  | liver    |        | pass
+    CT chest               | liver    |        | unknown
+    CT abdomen, CT pelvis  | liver    | lung   | unknown
+    CT abdomen, CT pelvis  | vertebra |        | unknown
+    CT abdomen, CT pelvis  |          |        | unknown
+""")
+def test_an_earlier_scan_of_a_part_serves_when_it_shows_every_lesion(row: dict[str, str]) -> None:
+    tumours = [
+        found
+        for name in (row["lesion"], row["second"])
+        if name
+        for found in (
+            lesion(name, ref=name),
+            measured(lesion=name, on="2026-09-01", long=20),
+            measured(lesion=name, on="2026-11-10", long=30),
+        )
+    ]
+    scans = (scan(on="2026-11-10", ref="a"), scan(row["earlier"], on="2026-09-01", ref="b"))
+    clock = AsOf(day(TODAY))
+    found = judge(PreBaselineImaging(), Case(facts(*scans, *tumours), DiseaseRules(), frozenset()), clock)
+    assert found.outcome.value == row["verdict"]
+    assert ("no full staging, but" in found.reason) == (row["verdict"] == "pass")

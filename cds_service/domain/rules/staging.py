@@ -13,18 +13,21 @@ from collections.abc import Iterable
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import Outcome, StagingRules
 from cds_service.domain.dates import AsOf, days_after
-from cds_service.domain.facts import Evidence, Kind, Modality, Region
+from cds_service.domain.facts import Evidence, Kind, Modality, Region, Site
 from cds_service.domain.imaging import (
     PairChoice,
     PairingWindow,
     ScanHistory,
     StagingSet,
     choose_pair,
+    covers,
+    incomplete_sets,
     pairing_windows,
+    pairs_with,
 )
 from cds_service.domain.scans import SECTIONAL, TRUNK, Scan
 from cds_service.domain.truth import Truth
-from cds_service.domain.verdicts import Basis, Finding, Missing
+from cds_service.domain.verdicts import Basis, Finding, LesionState, Missing
 
 _NEEDED = "PET/CT, or CT of the chest with CT or MR of abdomen and pelvis"
 _MENTIONED = 3
@@ -62,6 +65,9 @@ def judge_pre_baseline(case: Case, as_of: AsOf) -> Finding:
         return unread
     if choice.baseline is not None and choice.pre_baseline is not None:
         return _pair_found(choice.baseline, choice.pre_baseline)
+    partial = _showing_the_lesions(case, choice.baseline)
+    if choice.baseline is not None and partial is not None:
+        return _partial_pair_found(choice.baseline, partial)
     windows = pairing_windows(scans, rules, as_of.day)
     return Finding(
         Outcome.UNKNOWN,
@@ -105,6 +111,33 @@ def _pair_found(baseline: StagingSet, earlier: StagingSet) -> Finding:
         basis=Basis.DERIVED if earlier.derived or baseline.derived else Basis.RECORDED,
         evidence=tuple(dict.fromkeys((*earlier.evidence, *baseline.evidence))),
     )
+
+
+def _showing_the_lesions(case: Case, baseline: StagingSet | None) -> StagingSet | None:
+    """An earlier scan of the window that is no full staging but shows every lesion that may count (row I12)."""
+    if baseline is None:
+        return None
+    rules = case.rules.staging
+    earlier = [found for found in incomplete_sets(case.scans) if pairs_with(baseline.when, found.when, rules)]
+    if not earlier:
+        return None
+    places = [
+        Site(organ=lesion.site, chain=lesion.chain)
+        for lesion in case.lesions.summary.items
+        if lesion.counts and lesion.state is not LesionState.NOT_PROGRESSIVE
+    ]
+    fitting = (found for found in earlier if all(covers(found, place) is Truth.TRUE for place in places))
+    return next(fitting, None) if places else None
+
+
+def _partial_pair_found(baseline: StagingSet, earlier: StagingSet) -> Finding:
+    days = (baseline.day - earlier.day).days
+    reason = (
+        f"{describe(earlier)}, {_days(days)} before the baseline of {baseline.when}: no full staging, "
+        "but it shows the region of every lesion that may count."
+    )
+    evidence = tuple(dict.fromkeys((*earlier.evidence, *baseline.evidence)))
+    return Finding(Outcome.PASS, reason, basis=Basis.DERIVED, evidence=evidence)
 
 
 def _doubtful(scans: list[Scan]) -> Finding:
