@@ -2,7 +2,7 @@
 
 A report is one by its code or category (concept "pathology-report"). It is malignant when a
 conclusion code, or a result it refers to, means a malignancy; not malignant when a
-conclusion says negative and none malignant. Free text decides nothing.
+conclusion code says negative and nothing malignant. Free text decides nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_pathology(report: DiagnosticReport, context: ReadingContext) -> Iterabl
     yield PathologyReport(
         context.evidence(when.text, f"{words_of(report.code)}: {said}" if said else words_of(report.code)),
         date=when.start or when.end,
-        malignant=_malignant((*conclusions, *found)),
+        malignant=_malignant(conclusions, found),
         cytology="cytology" in groups,
         of_marrow="marrow" in groups or any(site.organ == "bone_marrow" for site in sites),
         sites=sites,
@@ -51,10 +51,11 @@ def read_pathology(report: DiagnosticReport, context: ReadingContext) -> Iterabl
     )
 
 
-def _malignant(meanings: Meanings) -> bool | None:
-    if any(is_malignant(meaning.concept, meaning.group, meaning.use) for meaning in meanings):
+def _malignant(conclusions: Meanings, found: Meanings) -> bool | None:
+    """True by any malignancy; false by a conclusion only: a negative receptor among the results is none."""
+    if any(is_malignant(meaning.concept, meaning.group, meaning.use) for meaning in (*conclusions, *found)):
         return True
-    negative = any(meaning.concept == "lab-answer" and "negative" in _folded(meaning) for meaning in meanings)
+    negative = any(meaning.concept == "lab-answer" and "negative" in _folded(meaning) for meaning in conclusions)
     return False if negative else None
 
 
