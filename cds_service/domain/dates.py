@@ -56,8 +56,8 @@ def parse_partial_date(text: str) -> PartialDate:
     found = _FHIR_DATE.match(text)
     if found is None:
         raise ValueError("not a FHIR date: expected YYYY, YYYY-MM, YYYY-MM-DD or a dateTime")
-    year, month, day = (int(part) if part else None for part in found.groups())
-    assert year is not None
+    year = int(found[1])
+    month, day = (int(part) if part else None for part in found.groups()[1:])
     if month is None:
         return PartialDate(date(year, 1, 1), date(year, 12, 31))
     if day is None:
