@@ -8,7 +8,7 @@ from datetime import date
 
 from cds_service.domain.codes import Meanings
 from cds_service.domain.criteria import TherapyRules
-from cds_service.domain.dates import PartialDate, days_after
+from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Evidence, Intent
 
 
@@ -111,7 +111,7 @@ class _Opening:
         """Whether a drug begins a new line: after a gap, or new to the running one."""
         if not course.ongoing and self._later(drug.start, course.last, self.rules.gap_days):
             return True
-        new = [agent for agent in drug.agents if agent not in course.agents and agent not in background]
+        new = drug.agents - course.agents - background
         if not new:
             return self._comes_back(course, drug)
         if not self._later(drug.start, self._begun(course), self.rules.regimen_days):
@@ -124,7 +124,7 @@ class _Opening:
     def _later(self, start: PartialDate, than: date, days: int) -> bool:
         """Whether a start lies more than `days` days after a day."""
         day = start.earliest if self.strict else start.latest
-        return day > days_after(than, days)
+        return (day - than).days > days
 
     def _comes_back(self, course: Course, drug: Treatment) -> bool:
         """A drug of the running line, given again after a pause of its own: new after progression.
@@ -142,7 +142,7 @@ class _Opening:
         begun, until = course.start.latest, drug.start.latest
         return any(begun < day <= until for day in self.progressions)
 
-    def _replaces(self, course: Course, drug: Treatment, new: Sequence[str]) -> bool:
+    def _replaces(self, course: Course, drug: Treatment, new: frozenset[str]) -> bool:
         """Whether each new agent stands for one of the line: its like, or its class after intolerance."""
         if drug.classes and drug.classes <= course.not_tolerated:
             return True

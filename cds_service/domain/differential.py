@@ -7,12 +7,13 @@ bound. Source: CRITERIA I17a.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from heapq import merge
 
 from cds_service.domain.facts import Comparator, Evidence, LabResult
-from cds_service.domain.results import sort_results
+from cds_service.domain.results import latest_key
 
 _SEGMENTED = frozenset({"segmented_count", "segmented_percent"})
 _BANDS = frozenset({"band_count", "band_percent"})
@@ -23,27 +24,30 @@ _UPPER = frozenset({Comparator.LESS, Comparator.AT_MOST})
 
 def with_derived(
     direct: Sequence[LabResult], wholes: Sequence[LabResult] = (), percents: Sequence[LabResult] = ()
-) -> tuple[LabResult, ...]:
-    """The results of a cell count, completed on days without a usable one by derived results.
+) -> Iterable[LabResult]:
+    """The results of a cell count, completed on days without a usable one by derived results, latest first.
 
     `wholes` count all cells, `percents` say what share of them; results of `direct` and
-    `percents` that count segmented or band cells only are parts that add up.
+    `percents` that count segmented or band cells only are parts that add up. Each list is
+    latest first; nothing is calculated before it is asked for.
     """
     measured = [result for result in direct if result.use not in _PARTS]
-    days = {result.date for result in measured if result.value is not None}
-    derived = [*_sums(direct), *_products(wholes, percents)]
-    new = [result for result in derived if result.date is not None and result.date not in days]
-    return sort_results((*measured, *new)) if new else tuple(measured)
+    days = {result.date for result in measured if result.value is not None} | {None}
+    parts = [result for result in direct if result.use in _PARTS and result.date not in days]
+    shares = [result for result in percents if result.date not in days] if wholes else []
+    if not parts and not shares:
+        return measured
+    return merge(measured, _sums(parts), _products(wholes, shares), key=latest_key)
 
 
-def _products(wholes: Sequence[LabResult], percents: Sequence[LabResult]) -> list[LabResult]:
-    if not wholes or not percents:
-        return []
+def _products(wholes: Sequence[LabResult], percents: Sequence[LabResult]) -> Iterator[LabResult]:
     complete = [percent for percent in percents if percent.use not in _PARTS and percent.value is not None]
     counted = {key for percent in complete for key in percent.collections}
     summed = [percent for percent in _sums(percents) if not percent.collections & counted]
-    products = [_product(_same_collection(percent, wholes), percent) for percent in (*complete, *summed)]
-    return [product for product in products if product is not None]
+    for percent in merge(complete, summed, key=latest_key):
+        product = _product(_same_collection(percent, wholes), percent)
+        if product is not None:
+            yield product
 
 
 def _same_collection(percent: LabResult, wholes: Sequence[LabResult]) -> LabResult | None:
@@ -72,15 +76,14 @@ def _product(whole: LabResult | None, percent: LabResult) -> LabResult | None:
     return replace(product, unit=whole.unit)
 
 
-def _sums(parts: Sequence[LabResult]) -> list[LabResult]:
+def _sums(parts: Sequence[LabResult]) -> Iterator[LabResult]:
     usable = [part for part in parts if part.use in _PARTS and part.value is not None]
     bands = [part for part in usable if part.use in _BANDS]
-    found = [
-        _sum(part, next((band for band in bands if _of_one_draw(band, part)), None))
-        for part in usable
-        if part.use in _SEGMENTED
-    ]
-    return [result for result in found if result is not None]
+    for part in usable:
+        if part.use in _SEGMENTED:
+            total = _sum(part, next((band for band in bands if _of_one_draw(band, part)), None))
+            if total is not None:
+                yield total
 
 
 def _sum(part: LabResult, band: LabResult | None) -> LabResult | None:

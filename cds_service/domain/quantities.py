@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _LITRE = re.compile(r"(?<=/)([dcmunpf]?)l\b")
+_EXACTLY = Context(prec=50)
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 
 
@@ -54,12 +55,15 @@ class Analyte:
 
         `code` is the test's "system|code", for units that only some tests can have.
         """
-        bare = _ANNOTATION.sub("", unit).strip()
-        found = self.units.get(bare) or self.units.get(unit.strip()) or self.words.get(fold_unit(unit))
-        found = found or self.units.get(_spelled(bare))
+        found = self.units.get(unit) or self._of_odd_spelling(unit)
         if found is None or (found.only_for and code not in found.only_for):
             return None
         return found
+
+    def _of_odd_spelling(self, unit: str) -> Conversion | None:
+        bare = _ANNOTATION.sub("", unit).strip()
+        found = self.units.get(bare) or self.units.get(unit.strip()) or self.words.get(fold_unit(unit))
+        return found or self.units.get(_spelled(bare))
 
 
 def _spelled(unit: str) -> str:
@@ -101,12 +105,10 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
 
 
 def _scaled(conversion: Conversion, value: Decimal) -> Decimal | Unusable:
-    with localcontext() as context:
-        context.prec = 50
-        try:
-            return value * conversion.multiply_by / conversion.divide_by
-        except (InvalidOperation, Overflow, DivisionByZero):
-            return Unusable("the value is not a number that can be converted")
+    try:
+        return _EXACTLY.divide(_EXACTLY.multiply(value, conversion.multiply_by), conversion.divide_by)
+    except (InvalidOperation, Overflow, DivisionByZero):
+        return Unusable("the value is not a number that can be converted")
 
 
 def _plausible(analyte: Analyte, value: Decimal | Unusable, unit: str) -> Decimal | Unusable:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from cds_service.domain.dates import AsOf, PartialDate, years_after
-from cds_service.domain.facts import LabResult, Person, ReferenceRange, latest_first
+from cds_service.domain.facts import LabResult, Person, ReferenceRange
 from cds_service.domain.quantities import plain
 from cds_service.domain.truth import Truth, all_of
 
@@ -38,7 +38,7 @@ def has_number(result: LabResult) -> bool:
 
 
 def latest_within(
-    results: Sequence[LabResult], as_of: AsOf, days: int, usable: Callable[[LabResult], bool] = has_number
+    results: Iterable[LabResult], as_of: AsOf, days: int, usable: Callable[[LabResult], bool] = has_number
 ) -> Latest:
     """The usable results of one analyte that may be the latest at most `days` days back.
 
@@ -46,11 +46,14 @@ def latest_within(
     """
     found: list[LabResult] = []
     unusable: list[LabResult] = []
-    expired = None
+    expired = undated = None
     floor = date.min
     for result in results:
         when = result.date
-        if when is None or when.latest < floor:
+        if when is None:
+            undated = result
+            break
+        if when.latest < floor:
             break
         inside = as_of.within_days(when, days)
         if inside is Truth.FALSE:
@@ -61,7 +64,6 @@ def latest_within(
             continue
         found.append(result)
         floor = max(floor, when.earliest if inside is Truth.TRUE else date.min)
-    undated = results[-1] if results and results[-1].date is None else None
     contenders = tuple(result for result in found if _may_be_latest(result, floor))
     return Latest(contenders, floor > date.min, tuple(unusable), expired, undated)
 
@@ -118,8 +120,13 @@ def of_analyte(results: Iterable[LabResult]) -> dict[str, tuple[LabResult, ...]]
 
 def sort_results(results: Iterable[LabResult]) -> tuple[LabResult, ...]:
     """The results latest first, undated last."""
-    listed = list(results)
-    return tuple(listed[index] for index in latest_first((item.date, item.evidence.reference) for item in listed))
+    return tuple(sorted(results, key=latest_key))
+
+
+def latest_key(result: LabResult) -> tuple[int, int, str]:
+    """What sorts results latest first, undated last, ties by reference."""
+    day = result.date
+    return (1, 0, result.evidence.reference) if day is None else (0, -day.latest.toordinal(), result.evidence.reference)
 
 
 def upper_limits(result: LabResult, person: Person) -> tuple[Decimal, ...]:

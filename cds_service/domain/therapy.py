@@ -151,9 +151,11 @@ def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rul
     wide = _Counting(facts, cancer, index, rules, strict=False)
     sure = strict.lines(given)
     known = {agent for line in sure for agent in line.agents}
-    bridged = strict.lines(drug for drug in drugs if drug.certain or drug.agents <= known)
+    bridging = [drug for drug in drugs if drug.certain or drug.agents <= known]
+    bridged = sure if len(bridging) == len(given) else strict.lines(bridging)
     told = wide.lines(given)
-    everything = wide.lines([*drugs, *_planned(facts.regimens)])
+    listed = [*drugs, *_planned(facts.regimens)]
+    everything = told if len(listed) == len(given) else wide.lines(listed)
     early = int(any(wide.just_before(drug) for drug in drugs))
     widest = max((told, everything), key=len)
     return TherapyHistory(

@@ -208,6 +208,7 @@ def test_a_range_is_read_in_the_analytes_unit() -> None:
     assert highs({"high": quantity("0.7", "ukat/L")}) == [42]
     assert highs({"high": quantity(40, "foo")}) == []
     assert highs({"high": {"value": 1}}, unit="ukat/L") == [60]
+    assert highs({"high": quantity("1E999999", "ukat/L")}, {"high": quantity("1E-999999", "U/L")}) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -47,7 +48,7 @@ def judge_limit(rule: LabLimit, case: Case, as_of: AsOf) -> Finding:
     return _finding(decision, reason, latest, _repeat(rule.analyte, rule.within_days, as_of))
 
 
-def _results(rule: LabLimit, case: Case) -> tuple[LabResult, ...]:
+def _results(rule: LabLimit, case: Case) -> Iterable[LabResult]:
     direct = case.labs.get(rule.analyte, ())
     if rule.derived_from is None:
         return direct

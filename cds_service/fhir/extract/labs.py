@@ -173,11 +173,12 @@ def _of_quantity(quantity: Quantity, analyte: Analyte, code: str) -> _Amount:
 
 def _unit(quantity: Quantity, analyte: Analyte, code: str) -> str | Unusable | None:
     """The unit: its code, else its words; where both mean something else, neither is trusted."""
-    coded = analyte.conversion(quantity.code, code) if quantity.code else None
-    told = analyte.conversion(quantity.unit, code) if quantity.unit else None
+    if quantity.unit == quantity.code or not (quantity.unit and quantity.code):
+        return quantity.code or quantity.unit
+    coded, told = analyte.conversion(quantity.code, code), analyte.conversion(quantity.unit, code)
     if coded is not None and told is not None and coded != told:
         return Unusable("the code of the unit and its words are not the same unit")
-    return quantity.unit if coded is None and told is not None else quantity.code or quantity.unit
+    return quantity.unit if coded is None and told is not None else quantity.code
 
 
 def _of_text(text: str, analyte: Analyte, code: str) -> _Amount:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from cds_service.domain.facts import ReferenceRange, Sex
-from cds_service.domain.quantities import Analyte, Conversion, fold_unit
+from cds_service.domain.quantities import Analyte, fold_unit
 from cds_service.fhir.context import ReadingContext
 from cds_service.fhir.extract.words import all_words
 from cds_service.fhir.resources import CodeableConcept, Observation, ObservationComponent, Quantity
@@ -24,6 +24,7 @@ _FEMALE = frozenset({"female", "f", "women", "woman", "females"})
 _MALE = frozenset({"male", "m", "men", "man", "males"})
 _NORMAL = ("normal", "normal range")
 _YEARS = {"a": 1, "year": 1, "years": 1, "yr": 1, "yrs": 1, "y": 1, "mo": 12, "month": 12, "months": 12}
+_MOST_DIGITS = 30
 _OLDEST = Decimal(150)
 _EVERYBODY = frozenset({"adult", "adults", "all", "normal population", "general population"})
 
@@ -45,13 +46,14 @@ class _Units:
         self._analyte = analyte
         self._unit = unit
         self._code = code
+        self._own = analyte.conversion(unit, code) if unit else None
 
     def converted(self, value: Decimal | None, unit: str | None) -> Decimal | None:
         """A limit in the analyte's unit; None where it cannot be had."""
-        chosen = unit or self._unit
-        if value is None or not value.is_finite() or chosen is None:
+        if value is None or not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS:
             return None
-        conversion: Conversion | None = self._analyte.conversion(chosen, self._code)
+        same = unit is None or unit == self._unit
+        conversion = self._own if same else self._analyte.conversion(unit or "", self._code)
         return None if conversion is None else value * conversion.multiply_by / conversion.divide_by
 
 
@@ -61,6 +63,8 @@ def _range(item: FhirRange, units: _Units, context: ReadingContext) -> Reference
         low, high = _of_text(item.text, units)
     if low is None and high is None:
         return None
+    if not item.applies_to and item.age is None and item.type is None:
+        return ReferenceRange(low, high)
     sexes, other = _applies(item.applies_to, context)
     age_from, age_until, odd_age = _ages(item)
     return ReferenceRange(
@@ -77,7 +81,7 @@ def _range(item: FhirRange, units: _Units, context: ReadingContext) -> Reference
 def _limit(quantity: Quantity | None, units: _Units) -> Decimal | None:
     if quantity is None:
         return None
-    found = units.converted(quantity.value, quantity.code or quantity.unit)
+    found = units.converted(quantity.value, quantity.code or quantity.unit or None)
     told = quantity.unit if quantity.code else None
     return found if found is not None or not told else units.converted(quantity.value, told)
 
