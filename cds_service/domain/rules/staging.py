@@ -280,7 +280,7 @@ def _two_scans(rules: StagingRules) -> Missing:
 def _when_to_scan(windows: tuple[PairingWindow, ...], rules: StagingRules) -> str:
     if not windows:
         span = f"{rules.pre_baseline_from_days} to {rules.pre_baseline_to_days} days"
-        return f"No recorded scan can be paired any more: a scan made now would pair with a baseline {span} later."
+        return f"No recorded scan can be paired: a scan made now would pair with a baseline {span} later."
     spans = _listed(f"from {w.opens} to {w.closes} would pair with that of {w.with_day}" for w in windows)
     return f"A new baseline {spans}."
 
