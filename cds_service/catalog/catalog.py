@@ -25,7 +25,8 @@ class LabTest:
     """What a laboratory code measures: the analyte, and the use the table gives the code.
 
     Uses: `direct`, `direct_molar`; `calc_percent` (a percentage), `segmented_percent`,
-    `band_percent`, `segmented_count`, `band_count` (parts of the neutrophils); `support`;
+    `band_percent`, `segmented_count`, `band_count` (parts of the neutrophils); `support`,
+    `support_corrected` (leukocytes, the latter corrected for erythroblasts);
     `caution` (not to be used by itself); `ignore` (looks alike, is not it); `qual_serum`,
     `qual_urine`, `quant_serum`, `quant_urine`, `interpretation` (pregnancy).
     """

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from cds_service.domain.cancers import CancerPicture
+from cds_service.domain.codes import of_concept
 from cds_service.domain.courses import Course, Treatment, courses_of
 from cds_service.domain.criteria import TherapyRules
 from cds_service.domain.dates import PartialDate, days_after
@@ -28,6 +29,7 @@ from cds_service.domain.facts import (
     Medication,
     MedicationSource,
     PatientFacts,
+    Procedure,
     Regimen,
     Response,
     TherapyLine,
@@ -154,7 +156,7 @@ def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rul
     bridging = [drug for drug in drugs if drug.certain or drug.agents <= known]
     bridged = sure if len(bridging) == len(given) else strict.lines(bridging)
     told = wide.lines(given)
-    listed = [*drugs, *_planned(facts.regimens)]
+    listed = [*drugs, *_planned(facts.regimens), *_radionuclides(facts.procedures)]
     everything = told if len(listed) == len(given) else wide.lines(listed)
     early = int(any(wide.just_before(drug) for drug in drugs))
     widest = max((told, everything), key=len)
@@ -205,6 +207,26 @@ def _planned(regimens: Sequence[Regimen]) -> list[Treatment]:
         for regimen in regimens
         if regimen.start is not None
     ]
+
+
+def _radionuclides(procedures: Sequence[Procedure]) -> list[Treatment]:
+    """Administrations of a radiopharmaceutical: systemic, but the drug is not named."""
+    return [
+        Treatment(
+            done.start,
+            done.end or done.start,
+            frozenset({"radiopharmaceutical"}),
+            frozenset({"radionuclide"}),
+            done.evidence,
+            certain=False,
+        )
+        for done in procedures
+        if done.start is not None and done.completed and _is_radionuclide(done)
+    ]
+
+
+def _is_radionuclide(done: Procedure) -> bool:
+    return any(row.use == "radiopharmaceutical" for row in of_concept(done.meanings, "local-therapy"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +287,7 @@ def _why_apart(sure: int, told: int, everything: int, early: int) -> tuple[str, 
     if told > sure:
         doubts.append("endocrine therapy alone may or may not count as a line")
     if everything > told:
-        doubts.append("drugs only ordered or planned, or given for other reasons too, may not be a line")
+        doubts.append("what is only ordered or planned, given for other reasons too, or not named may be a line")
     if early:
         doubts.append("treatment shortly before the metastasis may count as a line")
     return tuple(doubts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from build import drug, evidence, facts, numbered_line, person, regimen, when
+from build import drug, evidence, facts, numbered_line, person, procedure, regimen, when
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
@@ -160,6 +160,12 @@ def test_a_planned_regimen_is_possible_only() -> None:
     assert counted(regimen("oxaliplatin", on="2025-01-10"), drug("oxaliplatin", on="2025-01-12")) == (1, 1)
 
 
+def test_a_radiopharmaceutical_that_is_not_named_is_possible_only() -> None:
+    systemic = "local-therapy/radiopharmaceutical/radiopharmaceutical"
+    assert counted(procedure(systemic, on="2025-03-10")) == (0, 1)
+    assert counted(procedure("local-therapy/radiotherapy/prior_local_therapy", on="2025-03-10")) == (0, 0)
+
+
 def test_a_drug_also_given_for_other_reasons_is_possible_only() -> None:
     assert counted(drug("methotrexate", on="2025-01-10")) == (0, 1)
     assert counted(drug("methotrexate", on="2025-01-10", intent="palliative")) == (1, 1)
@@ -310,7 +316,7 @@ def test_a_possible_fifth_line_leaves_it_open_and_is_named() -> None:
     found = judged(*lines_of(4), drug("irinotecan", on="2025-12-10", source="request"))
     assert found.outcome is Outcome.UNKNOWN
     assert "4 to 5 lines" in found.reason
-    assert "only ordered or planned" in found.reason
+    assert "ordered or planned" in found.reason
     assert found.missing[0].what == "lines of therapy"
 
 
