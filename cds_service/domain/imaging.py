@@ -56,11 +56,6 @@ class StagingSet:
         return tuple(scan.study for scan in self.scans)
 
     @property
-    def coverage(self) -> frozenset[Coverage]:
-        """All that its studies cover."""
-        return frozenset().union(*(scan.study.coverage for scan in self.scans))
-
-    @property
     def derived(self) -> bool:
         """Whether a region rests on free text alone."""
         return any(part.derived for part in self.parts)
@@ -281,7 +276,8 @@ def _incomplete(latest_first: Sequence[Scan]) -> StagingSet:
         for item in sorted(scan.study.coverage, key=lambda c: (c.derived, c.modality.value)):
             if item.modality in SECTIONAL:
                 parts.setdefault(item.region, item)
-    return StagingSet(scans[0].when, scans, tuple(parts.values()), complete=False)
+    in_order = tuple(parts[region] for region in Region if region in parts)
+    return StagingSet(scans[0].when, scans, in_order, complete=False)
 
 
 def choose_pair(scans: ScanHistory, rules: StagingRules, as_of: AsOf) -> PairChoice:

@@ -207,6 +207,7 @@ def test_when_a_new_baseline_would_pair(row: dict[str, str]) -> None:
     2026-11-10 CT abdomen; 2026-09-05 CT abdomen                        | 2026-11-10 | 2026-09-05
     2026-11-10 CT abdomen; 2026-09-05 CT chest                          |            |
     2026-11-10 MR head; 2026-09-05 MR head                              | 2026-11-10 | 2026-09-05
+    2026-11-10 CT pelvis, other head; 2026-09-05 MR head                |            |
     2026-11-10 CT CAP                                                   |            |
                                                                         |            |
 """)
@@ -245,6 +246,33 @@ def test_the_day_responses_are_anchored_to(row: dict[str, str]) -> None:
 
 def test_an_unfit_scan_anchors_nothing() -> None:
     assert read_scans(facts(scan(on="2026-11-10", unfit="planning CT")), RULES).baseline_day is None
+
+
+def test_a_region_rests_on_ct_before_mr_and_on_codes_before_words() -> None:
+    both = "CT chest~, CT chest, CT abdomen, MR abdomen, MR pelvis, CT pelvis~"
+    parts = read_scans(facts(scan(both, on="2026-11-10")), RULES).sets[0].parts
+    assert [f"{part.modality.value} {part.region.value} {part.derived}" for part in parts] == [
+        "CT chest False",
+        "CT abdomen False",
+        "MR pelvis False",
+    ]
+
+
+def test_of_two_scans_of_a_day_the_coded_one_stands() -> None:
+    words = scan("CT chest~, CT abdomen~, CT pelvis~", on="2026-11-10", ref="z")
+    found = read_scans(facts(words, scan(on="2026-11-10", ref="a")), RULES).sets
+    assert [names(staging.studies) for staging in found] == ["a"]
+
+
+def test_regions_stated_apart_say_nothing_of_a_hybrid_scan() -> None:
+    study = scan("", on="2026-11-10", ref="a", modalities="CT PET")
+    report = scan("", on="2026-11-10", ref="r", areas="chest abdomen pelvis", links=["ImagingStudy/a"], record="report")
+    assert read_scans(facts(study, report), RULES).sets == ()
+
+
+def test_without_a_set_the_assessment_shows_none() -> None:
+    choice = choose_pair(history(""), RULES, AsOf(day("2026-11-22")))
+    assert (choice.baseline_set, choice.pre_baseline_set) == (None, None)
 
 
 def test_the_day_of_a_set_of_a_month_is_its_first() -> None:

@@ -183,6 +183,10 @@ def test_why_a_scan_is_not_enough(row: dict[str, str]) -> None:
     assert row["says"] in found.reason
 
 
+def test_an_x_ray_is_not_worth_a_word() -> None:
+    assert baseline(scan("", on="2026-11-10", modalities="other")).reason.endswith("abdomen and pelvis).")
+
+
 def test_a_full_scan_without_a_date_cannot_be_placed() -> None:
     assert "CT without a date cannot be placed in time." in baseline(scan(on=None)).reason
 
