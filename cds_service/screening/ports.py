@@ -6,11 +6,23 @@ opaque here: screening counts and hands over, it does not look inside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
 from cds_service.domain.facts import Kind, PatientFacts
+from cds_service.screening.entries import (
+    AuditEntry,
+    CardFeedback,
+    Decision,
+    Feedback,
+    FeedbackCount,
+    PatientKey,
+    ShownCard,
+    Suppression,
+    SuppressionCount,
+)
 
 R = TypeVar("R")
 
@@ -53,3 +65,106 @@ class ReadRecord(Protocol[R]):
     def __call__(self, patient_id: str, deliveries: Deliveries[R]) -> PatientFacts:
         """The patient's facts. Raises NoPatient when no Patient of that id is among them."""
         ...
+
+
+class CardLog(Protocol):
+    """The cards that were shown, shared by all workers."""
+
+    async def shown(self, card: ShownCard) -> None:
+        """Write down a card shown for the first time. On return other workers see it. Idempotent by uuid."""
+        ...
+
+    def shown_again(self, uuid: str, at: datetime) -> None:
+        """Note that the same card was shown again; written soon, does not wait."""
+        ...
+
+    async def latest(self, patient: PatientKey, trial: str, user: str | None = None) -> ShownCard | None:
+        """The card shown last for a patient and trial: to this user, or to anyone where none is named."""
+        ...
+
+    async def find(self, uuid: str) -> ShownCard | None:
+        """The card of a uuid."""
+        ...
+
+
+class FeedbackBook(Protocol):
+    """What became of the cards: one entry a card, its latest outcome."""
+
+    async def record(self, feedback: Sequence[Feedback]) -> None:
+        """Write down feedback, for unknown cards too.
+
+        Of several for one card the one with the latest `at` holds, whatever the order of
+        arrival (of equal ones the last to arrive); suggestions once accepted stay listed.
+        On return other workers see it.
+        """
+        ...
+
+    async def of_patient(self, patient: PatientKey, trial: str) -> tuple[CardFeedback, ...]:
+        """The feedback on a patient's cards for a trial, from all users, latest outcome first."""
+        ...
+
+    async def counts(self) -> tuple[FeedbackCount, ...]:
+        """How often which feedback was given, by hook, outcome, reason and role."""
+        ...
+
+
+class Decisions(Protocol):
+    """What coordinators decided; each decision is kept."""
+
+    async def record(self, decision: Decision) -> None:
+        """Add a decision. On return other workers see it."""
+        ...
+
+    async def latest(self, patient: PatientKey, trial: str) -> Decision | None:
+        """The decision that holds: the last one made."""
+        ...
+
+    async def history(self, patient: PatientKey, trial: str) -> tuple[Decision, ...]:
+        """Every decision, the first one first."""
+        ...
+
+
+class Suppressions(Protocol):
+    """Cards that were not shown, counted by reason."""
+
+    def note(self, suppression: Suppression) -> None:
+        """Count one; written soon, does not wait."""
+        ...
+
+    async def counts(self, since: date | None = None) -> tuple[SuppressionCount, ...]:
+        """How many there were for each reason, service and role, since a day."""
+        ...
+
+
+class ReplayGuard(Protocol):
+    """The ids of tokens used, shared by all workers."""
+
+    async def claim(self, issuer: str, token_id: str, until: datetime) -> bool:
+        """True where nobody used this id of this issuer before; remembered until that instant at least."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """Who asked about whom and what came of it: added to, never changed."""
+
+    def note(self, entry: AuditEntry) -> None:
+        """Add an entry; written soon, does not wait."""
+        ...
+
+    async def entries(
+        self, patient: PatientKey | None = None, since: datetime | None = None, at_most: int = 1000
+    ) -> tuple[AuditEntry, ...]:
+        """The entries, of one patient or all, from an instant on, in the order written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything that outlasts a call, in one place."""
+
+    cards: CardLog
+    feedback: FeedbackBook
+    decisions: Decisions
+    suppressions: Suppressions
+    replays: ReplayGuard
+    audit: AuditTrail
