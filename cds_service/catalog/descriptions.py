@@ -76,6 +76,7 @@ class ScanDescriptions:
     before: re.Pattern[str] = _NOTHING
     after: re.Pattern[str] = _NOTHING
     _modalities: dict[str, frozenset[Modality]] = field(default_factory=dict)
+    _no_scans: dict[str, bool] = field(default_factory=dict)
     _said: dict[tuple[str, frozenset[Modality]], SaidOfScan] = field(default_factory=dict)
 
     def modalities(self, text: str) -> frozenset[Modality]:
@@ -102,7 +103,11 @@ class ScanDescriptions:
 
     def is_no_scan(self, series: str) -> bool:
         """Whether a series is a scout, a localiser or the like, and shows nothing by itself."""
-        return self.no_scan_words.search(_plain(series)) is not None
+        found = self._no_scans.get(series)
+        if found is None:
+            found = self.no_scan_words.search(_plain(series)) is not None
+            _remember(self._no_scans, series, found)
+        return found
 
     def _read(self, words: str, modalities: frozenset[Modality]) -> SaidOfScan:
         whole_body = _first(self.whole_body_words, words, modalities) is not None

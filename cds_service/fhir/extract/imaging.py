@@ -52,7 +52,7 @@ def read_study(study: ImagingStudy, context: ReadingContext) -> Iterable[Scan]:
         procedures=_procedures(study.procedure_code, context),
         texts=(study.description,) if study.description else (),
         code_texts=_words(study.procedure_code),
-        series=tuple(_series(series, context) for series in study.series),
+        series=_all_series(study.series, context),
         reasons=_words(study.reason_code),
     )
     reading = read_coverage(told, context.catalog.descriptions)
@@ -171,29 +171,51 @@ def _status(status: str | None) -> str:
 
 def _modalities(codings: Iterable[Coding | None], context: ReadingContext) -> frozenset[Modality]:
     """By DICOM code; by the words of a coding that is in no table ("CT" without its system)."""
-    found: set[Modality] = set()
-    for coding in dict.fromkeys((c.system, c.code, c.display) for c in codings if c is not None):
-        system, code, display = coding
-        meant = coded_modalities(context.catalog.meanings(system, code))
-        words = (text for text in (code, display) if text)
-        named = frozenset(how for text in words for how in context.catalog.descriptions.modalities(text))
-        found |= meant or named
-    return frozenset(found)
+    distinct = {(c.system, c.code, c.display) for c in codings if c is not None}
+    return frozenset(how for coding in distinct for how in _modality(*coding, context))
 
 
-def _series(series: ImagingSeries, context: ReadingContext) -> SeriesTold:
-    unlisted = Modality.OTHER if series.modality is not None and series.modality.code else None
-    modality = next(iter(_modalities((series.modality,), context)), unlisted)
-    site = series.body_site
+def _modality(
+    system: str | None, code: str | None, display: str | None, context: ReadingContext
+) -> frozenset[Modality]:
+    meant = coded_modalities(context.catalog.meanings(system, code))
+    if meant:
+        return meant
+    descriptions = context.catalog.descriptions
+    return frozenset(how for text in (code, display) if text for how in descriptions.modalities(text))
+
+
+def _all_series(listed: tuple[ImagingSeries, ...], context: ReadingContext) -> tuple[SeriesTold, ...]:
+    """What each series tells; those that tell the same are told once."""
+    codings = {_key(series.modality): series.modality for series in listed}
+    modalities = {key: _one_modality(coding, context) for key, coding in codings.items()}
+    places = {_key(series.body_site): series.body_site for series in listed}
+    sites = {key: _site(coding, context) for key, coding in places.items()}
+    told = {(_key(series.modality), _key(series.body_site), series.description or ""): None for series in listed}
+    return tuple(SeriesTold(modalities[how], *sites[where], text) for how, where, text in told)
+
+
+def _key(coding: Coding | None) -> tuple[str | None, str | None, str | None] | None:
+    return None if coding is None else (coding.system, coding.code, coding.display)
+
+
+def _one_modality(coding: Coding | None, context: ReadingContext) -> Modality | None:
+    """The modality of a series; OTHER for a code of no table (a segmentation), None where none is given."""
+    if coding is None:
+        return None
+    unlisted = Modality.OTHER if coding.code else None
+    return next(iter(_modality(coding.system, coding.code, coding.display, context)), unlisted)
+
+
+def _site(site: Coding | None, context: ReadingContext) -> tuple[frozenset[Region], frozenset[Region]]:
+    """The regions a body site names by its code, and by its words where the code is in no table."""
     if site is None:
-        return SeriesTold(modality, text=series.description or "")
+        return frozenset(), frozenset()
     meant = context.meanings_of_codings(site)
-    coded = site_regions(meant)
-    by_words: frozenset[Region] = frozenset()
-    if not meant and site.display:
-        # Read as of CT, so that a bare organ ("Liver"), which MR alone makes a region, stays an organ.
-        by_words = context.catalog.descriptions.read(site.display, _CT).regions
-    return SeriesTold(modality, coded, by_words, series.description or "")
+    if meant or not site.display:
+        return site_regions(meant), frozenset()
+    # Read as of CT, so that a bare organ ("Liver"), which MR alone makes a region, stays an organ.
+    return frozenset(), context.catalog.descriptions.read(site.display, _CT).regions
 
 
 def _started(study: ImagingStudy, context: ReadingContext) -> PartialDate | None:
