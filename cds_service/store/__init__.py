@@ -1,0 +1,1 @@
+"""What outlasts a call: SQLite or PostgreSQL through SQLAlchemy, or memory."""
