@@ -30,6 +30,8 @@ _SECTIONS = (
     (Outcome.REVIEW, "For the clinician to judge"),
     (Outcome.PASS, "Fits"),
 )
+EVIDENCE_SHOWN = 6
+"""Records listed under a verdict; the JSON form has them all."""
 STATES = {
     LesionState.PROGRESSIVE: "progressive",
     LesionState.NOT_PROGRESSIVE: "not progressive",
@@ -77,19 +79,26 @@ def _section(verdicts: Sequence[Verdict], outcome: Outcome, title: str, titles: 
         return ""
     lines = [f"## {title}", ""]
     for verdict in chosen:
-        lines += _verdict(verdict, titles.get(verdict.id, verdict.id))
+        if verdict.basis is not Basis.NO_RECORD:
+            lines += _verdict(verdict, titles.get(verdict.id, verdict.id))
+    silent = [titles.get(verdict.id, verdict.id) for verdict in chosen if verdict.basis is Basis.NO_RECORD]
+    if silent:
+        lines.append(f"- Nothing is recorded of: {'; '.join(silent)}.")
     return "\n".join(lines)
 
 
 def _verdict(verdict: Verdict, title: str) -> Iterable[str]:
     until = f" Holds until {in_words(verdict.valid_until)}." if verdict.valid_until else ""
-    basis = {Basis.NO_RECORD: " (nothing recorded)", Basis.DERIVED: " (derived)", Basis.RECORDED: ""}[verdict.basis]
+    basis = " (derived)" if verdict.basis is Basis.DERIVED else ""
     yield f"- **{title}**{basis}: {safe(verdict.reason)}{_stop(verdict.reason)}{until}"
     for item in verdict.missing:
         yield f"  - Needed: {needed(item)}"
-    for evidence in verdict.evidence:
+    for evidence in verdict.evidence[:EVIDENCE_SHOWN]:
         when = f", {evidence.date}" if evidence.date else ""
         yield f"  - {safe(evidence.text)} ({safe(evidence.reference)}{when})"
+    more = len(verdict.evidence) - EVIDENCE_SHOWN
+    if more > 0:
+        yield f"  - and {more} more"
 
 
 def _stop(sentence: str) -> str:
@@ -130,9 +139,14 @@ def _lesions(assessment: Assessment) -> str:
     return "\n".join(lines)
 
 
+def place_of(item: JudgedLesion) -> str:
+    """Where a lesion is, for people: "right lung", "left iliac node"; its key where nothing is known."""
+    where = f"{item.chain} node" if item.chain else item.site or ""
+    return " ".join(part for part in (item.side.value if item.side else "", where) if part) or item.key
+
+
 def _lesion(item: JudgedLesion) -> str:
-    place = " ".join(part for part in (item.side.value if item.side else "", item.site or item.chain or "") if part)
-    name = safe(place or item.key)
+    name = safe(place_of(item))
     sizes = [f"{size:f}" if size is not None else "" for size in (item.pre_baseline_mm, item.baseline_mm)]
     state = STATES[item.state] + ("" if item.counts else ", not counted")
     return f"| {name} | {state} | {sizes[0]} | {sizes[1]} | {safe(item.explanation or item.why)} |"

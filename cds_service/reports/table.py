@@ -9,8 +9,8 @@ from rich.text import Text
 
 from cds_service.domain.criteria import Outcome
 from cds_service.domain.trials import Trial
-from cds_service.domain.verdicts import Assessment, Basis, Missing, Status, Verdict
-from cds_service.reports.markdown import HEADLINES, STATES, in_words
+from cds_service.domain.verdicts import Assessment, Basis, LesionSummary, Missing, Status, Verdict
+from cds_service.reports.markdown import HEADLINES, STATES, in_words, place_of
 
 _STYLES = {
     Outcome.PASS: ("green", "pass"),
@@ -77,7 +77,7 @@ def _needed(item: Missing) -> str:
 def _lesions(assessment: Assessment) -> RenderableType:
     summary = assessment.lesions
     table = Table(
-        title=f"Lesions: {summary.count_min} to {summary.count_max} progressive",
+        title=f"Lesions: {_count(summary)} progressive",
         title_justify="left",
         title_style="bold",
         box=None,
@@ -87,11 +87,16 @@ def _lesions(assessment: Assessment) -> RenderableType:
     for column in ("lesion", "state", "before", "baseline", "why"):
         table.add_column(column, overflow="fold")
     for item in summary.items:
-        place = " ".join(part for part in (item.side.value if item.side else "", item.site or item.chain or "") if part)
         sizes = [f"{size:f} mm" if size is not None else "" for size in (item.pre_baseline_mm, item.baseline_mm)]
         state = STATES[item.state] + ("" if item.counts else ", not counted")
-        table.add_row(*(Text(cell) for cell in (place or item.key, state, *sizes, item.explanation or item.why)))
+        table.add_row(*(Text(cell) for cell in (place_of(item), state, *sizes, item.explanation or item.why)))
     return Padding(table, (1, 0, 0, 0))
+
+
+def _count(summary: LesionSummary) -> str:
+    if summary.count_min == summary.count_max:
+        return str(summary.count_min)
+    return f"{summary.count_min} to {summary.count_max}"
 
 
 def _noticed(assessment: Assessment) -> Text:
