@@ -1,0 +1,1 @@
+"""The migrations of the store, one after the other."""
