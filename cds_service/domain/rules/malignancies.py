@@ -15,6 +15,8 @@ from cds_service.domain.primaries import OTHER, Primary, type_words
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
 _LOW_RISK = "flag_info"
+_SPREAD = frozenset({"effusion", "leptomeningeal", "peritoneal-carcinomatosis", "marrow-involvement"})
+"""Concepts whose words tell how a known cancer spread, not of another one (E10: metastases are no second primaries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,10 @@ def _uncertain(rule: NoOtherMalignancy, picture: CancerPicture, as_of: AsOf) -> 
 
 
 def _by_words(primary: Primary) -> Iterable[_Concern]:
-    """A primary cancer that only the words tell, unless they speak of a metastasis or it has ended."""
+    """A primary cancer that only the words tell, unless they speak of spread or it has ended."""
     groups = groups_of(primary.condition.meanings, "malignant-text")
-    if primary.condition.is_active and "PRIMARY" in groups and "SECONDARY" not in groups:
+    spread = "SECONDARY" in groups or any(meaning.concept in _SPREAD for meaning in primary.condition.meanings)
+    if primary.condition.is_active and "PRIMARY" in groups and not spread:
         evidence = (primary.condition.evidence,)
         yield _Concern(f"{primary.title}: sounds like a cancer, its code is in no table", evidence, weighs=True)
 
