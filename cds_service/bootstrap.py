@@ -22,6 +22,7 @@ from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
 from cds_service.screening.ports import Deliveries, ReadRecord
 from cds_service.screening.speaking import SpeakingRules
+from cds_service.store.opening import Store, open_store
 
 
 def build_catalog(settings: Settings) -> Catalog:
@@ -54,6 +55,11 @@ def build_trial_service(settings: Settings) -> TrialService:
         max_page_bytes=settings.max_body_bytes,
         engine_version=engine_version(),
     )
+
+
+def build_store(settings: Settings) -> Store:
+    """The ledger of cards, feedback, decisions and audit, opened. Raises ConfigurationError."""
+    return open_store(settings.database_url)
 
 
 def build_searches(catalog: Catalog) -> Searches:

@@ -47,6 +47,7 @@ from cds_service.fhir.whole import fetch_facts
 from cds_service.reports.markdown import as_markdown
 from cds_service.reports.rows import print_coverage, print_rows
 from cds_service.reports.table import print_table
+from cds_service.store.opening import upgrade as upgrade_database
 from cds_service.web.app import serve as serve_forever
 
 EXIT_CODES: tuple[tuple[type[CdsServiceError], int], ...] = (
@@ -69,6 +70,8 @@ app = typer.Typer(
 )
 mappings_app = typer.Typer(help="Check and look into the mapping files.", no_args_is_help=True)
 app.add_typer(mappings_app, name="mappings")
+db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
 
 
 class Format(StrEnum):
@@ -178,6 +181,13 @@ def mappings_coverage(
     catalog = bootstrap.build_catalog(settings)
     met = codings_of(found for record in read_source(source).patients for found in record.resources)
     print_coverage(coverage(met, catalog, bootstrap.build_relevance(settings)), _console(), every=every)
+
+
+@db_app.command("upgrade", epilog="Example: cds-service db upgrade")
+def db_upgrade() -> None:
+    """Bring the database of CDS_DATABASE_URL to this version. A SQLite file upgrades itself when first used."""
+    before, after = upgrade_database(read_settings().database_url)
+    typer.echo(f"the database is at version {after}" + (f" (was {before or 'empty'})" if before != after else ""))
 
 
 def main() -> None:

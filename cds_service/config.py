@@ -49,11 +49,35 @@ class Settings(BaseSettings):
         default=None,
         description="File of the EHRs whose signed calls are accepted: issuer, audience, JWKS or jku.",
     )
+    token_leeway_seconds: int = Field(
+        default=60, ge=0, le=600, description="How far an EHR's clock may be off when its token is checked."
+    )
+    token_max_age_seconds: int = Field(
+        default=300, ge=10, le=3600, description="How old a token may be, by its own time of issue."
+    )
+    calls_per_minute: int = Field(
+        default=6000,
+        ge=1,
+        description="Signed calls a minute that each worker accepts from an EHR, where its entry names no number.",
+    )
+    allow_public_test_issuer: bool = Field(
+        default=False,
+        description=(
+            "Development only: lets the public CDS Hooks sandbox, whose private key anyone has, be trusted on loopback."
+        ),
+    )
+    database_url: str | None = Field(
+        default=None,
+        description=(
+            "Database of cards, feedback, decisions and audit: sqlite:////path, postgresql://user@host/name, or memory:"
+            " (forgotten at the end). A SQLite file under the user's data folder if not set."
+        ),
+    )
     allowed_fhir_servers: Listed = Field(
         default=(),
         description=(
-            "Base URLs of FHIR servers a hook call may point to, separated by commas."
-            " Servers on loopback are always allowed; no other server is ever asked."
+            "Base URLs of FHIR servers an unsigned call may point to, separated by commas, beside those on loopback."
+            " No other server is ever asked. A signed call may point to those in its EHR's entry."
         ),
     )
     cors_origins: Listed = Field(

@@ -30,10 +30,11 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
+        # Whoever comes second waits here, and then finds the work done.
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         found = version_of(connection)
-        if found != HEAD:
+        if found is None or found < HEAD:
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
     return found, HEAD

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from cds_service import clock
 from cds_service.screening.entries import (
     AuditEntry,
     CardFeedback,
@@ -263,38 +261,9 @@ class SqlAudit:
         return tuple(rows.read_audit(row) for row in found)
 
 
-@dataclass(frozen=True, slots=True)
-class SqlStore:
-    """A ledger and the database behind it."""
-
-    ledger: Ledger
-    engine: Engine
-    asking: Asking
-    writer: WriteBehind
-
-    @property
-    def healthy(self) -> bool:
-        """Whether what is noted gets written, and the database answers."""
-        return self.writer.healthy
-
-    async def ping(self) -> None:
-        """Ask the database anything. Raises SQLAlchemyError where it does not answer."""
-        await self.asking.ask(lambda connection: connection.execute(text("SELECT 1")).scalar())
-
-    def close(self) -> None:
-        """Write what is waiting and let go of the database."""
-        self.writer.close()
-        self.asking.close()
-
-
-def open_store(engine: Engine, now: Callable[[], datetime] = clock.now) -> SqlStore:
+def sql_ledger(engine: Engine, asking: Asking, writer: WriteBehind) -> Ledger:
     """The ledger in a database whose tables are ready."""
-
-    def purge(connection: Connection) -> None:
-        connection.execute(delete(REPLAYS).where(REPLAYS.c.until < now()))
-
-    asking, writer = Asking(engine), WriteBehind(engine, purge)
-    ledger = Ledger(
+    return Ledger(
         SqlCards(engine, asking, writer),
         SqlFeedback(engine, asking),
         SqlDecisions(asking),
@@ -302,7 +271,11 @@ def open_store(engine: Engine, now: Callable[[], datetime] = clock.now) -> SqlSt
         SqlReplays(engine, asking),
         SqlAudit(asking, writer),
     )
-    return SqlStore(ledger, engine, asking, writer)
+
+
+def forget_replays(connection: Connection, before: datetime) -> None:
+    """Forget the tokens that ended before an instant: they are refused for their age."""
+    connection.execute(delete(REPLAYS).where(REPLAYS.c.until < before))
 
 
 def _done(connection: Connection, statement: Any, row: dict[str, Any]) -> None:  # noqa: ANN401
