@@ -117,7 +117,7 @@ class SqlFeedback:
 
     def __init__(self, engine: Engine, asking: Asking) -> None:
         self._asking = asking
-        self._new = _insert(engine, FEEDBACK).on_conflict_do_nothing()
+        self._new = _insert(engine, FEEDBACK).on_conflict_do_nothing().returning(FEEDBACK.c.card)
 
     async def record(self, feedback: Sequence[Feedback]) -> None:
         """Write down feedback, all or none; the latest outcome of a card holds."""
@@ -131,7 +131,7 @@ class SqlFeedback:
         await self._asking.transact(write)
 
     def _merge(self, connection: Connection, new: Feedback) -> None:
-        if connection.execute(self._new, rows.feedback_row(new)).rowcount:
+        if connection.execute(self._new, rows.feedback_row(new)).first() is not None:
             return
         known = connection.execute(_FEEDBACK_OF_CARD, {"of_card": new.card}).one()
         merged = rows.feedback_row(merge_feedback(rows.read_feedback(known), new))
@@ -220,12 +220,13 @@ class SqlReplays:
 
     def __init__(self, engine: Engine, asking: Asking) -> None:
         self._asking = asking
-        self._new = _insert(engine, REPLAYS).on_conflict_do_nothing()
+        self._new = _insert(engine, REPLAYS).on_conflict_do_nothing().returning(REPLAYS.c.token_id)
 
     async def claim(self, issuer: str, token_id: str, until: datetime) -> bool:
         """True where nobody used this id of this issuer before."""
         row = {"token_id": _digest(issuer, token_id), "until": until}
-        return await self._asking.ask(lambda connection: connection.execute(self._new, row).rowcount == 1)
+        # What comes back tells a new row in every database; a count of rows does not.
+        return await self._asking.ask(lambda connection: connection.execute(self._new, row).first() is not None)
 
 
 def _digest(issuer: str, token_id: str) -> str:
