@@ -85,6 +85,7 @@ _ORGAN_WORDS = (
     ("cholecyst", None),
     ("gallbladder", None),
     ("thyroid", "thyroid"),
+    ("adrenal", "adrenal"),
     ("nephrect", "kidney"),
     ("kidney", "kidney"),
     ("renal", "kidney"),
@@ -128,6 +129,20 @@ _ORGAN_WORDS = (
     ("thora", "chest"),
     ("chest", "chest"),
 )
+
+
+_CHAIN_WORDS = (
+    ("periaortic", "para-aortic"),
+    ("paraaortic", "para-aortic"),
+    ("para-aortic", "para-aortic"),
+    ("retroperitoneal", "para-aortic"),
+    ("iliac", "iliac"),
+    ("axillary", "axillary"),
+    ("cervical", "cervical_occipital"),
+    ("inguin", "inguinal_femoral"),
+    ("mediastin", "mediastinal"),
+)
+"""Chains that the name of an operation on lymph nodes tells."""
 
 
 def regions_of(site: Site) -> frozenset[Region] | None:
@@ -239,7 +254,7 @@ def _same_chain(one: Site, other: Site, midline: frozenset[str]) -> Truth:
 
 
 def places_named(text: str) -> tuple[Site, ...]:
-    """The organs that the words of a procedure name ("right nephrectomy"), with the side they name."""
+    """The organs and nodal chains that the words of a procedure name ("right nephrectomy"), with the side they name."""
     words = text.lower()
     organs: list[str] = []
     for stem, organ in _ORGAN_WORDS:
@@ -248,8 +263,22 @@ def places_named(text: str) -> tuple[Site, ...]:
             if organ is not None and organ not in organs:
                 organs.append(organ)
     side = _side_named(text.lower().replace(",", " ").split())
-    exact = [organ for organ in organs if organ not in AREAS]
-    return tuple(Site(organ=organ, side=side, text=text) for organ in exact or organs)
+    chains = _chains_named(text.lower()) if "lymph_node" in organs else ()
+    nodes = tuple(Site(chain=chain, side=side, text=text) for chain in chains)
+    return nodes + tuple(Site(organ=organ, side=side, text=text) for organ in _telling(organs, bool(nodes)))
+
+
+def _telling(organs: list[str], chains_told: bool) -> list[str]:
+    """The organs that say most: nodes of a region are in that region, a region adds nothing to an organ."""
+    exact = [organ for organ in organs if organ not in AREAS and organ != "lymph_node"]
+    areas = [organ for organ in organs if organ in AREAS]
+    if "lymph_node" in organs and not chains_told:
+        return exact + (areas or ["lymph_node"])
+    return exact or ([] if chains_told else areas)
+
+
+def _chains_named(words: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain for stem, chain in _CHAIN_WORDS if stem in words))
 
 
 def _side_named(words: list[str]) -> Side | None:
