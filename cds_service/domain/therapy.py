@@ -14,7 +14,7 @@ Source: CRITERIA ruling 16; PMC8548977 table 5; Saini & Twelves 2021 (PMC8292475
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -73,7 +73,8 @@ def read_therapy(facts: PatientFacts, cancer: CancerPicture, rules: TherapyRules
 def _explicit(lines: Sequence[TherapyLine]) -> TherapyHistory | None:
     """The count by recorded line numbers, None where no line is recorded.
 
-    Curative lines do not count; a line whose intent is not stated counts in the most only.
+    Curative lines do not count, nor do their numbers; a line whose intent is not stated counts
+    in the most only.
     """
     if any(line.none_given for line in lines) and all(line.none_given for line in lines):
         evidence = tuple(line.evidence for line in lines)
@@ -82,7 +83,9 @@ def _explicit(lines: Sequence[TherapyLine]) -> TherapyHistory | None:
     if not listed:
         return None
     sure = [line for line in listed if line.intent is Intent.PALLIATIVE]
-    fewest, most = _highest(sure), max(_highest(sure), _highest(listed))
+    curative = {line.number for line in lines if line.intent is Intent.CURATIVE and line.number is not None}
+    fewest = _highest(sure, curative)
+    most = max(fewest, _highest(listed, curative))
     unstated = ("a numbered line does not say whether it was palliative",) if fewest != most else ()
     return TherapyHistory(
         TherapySummary(
@@ -96,8 +99,10 @@ def _explicit(lines: Sequence[TherapyLine]) -> TherapyHistory | None:
     )
 
 
-def _highest(lines: Sequence[TherapyLine]) -> int:
-    return max([len({_identity(line) for line in lines}), *(line.number or 0 for line in lines)])
+def _highest(lines: Sequence[TherapyLine], curative: Set[int]) -> int:
+    """How many lines the numbers tell: the highest, less the curative ones numbered before it."""
+    told = (line.number - sum(1 for number in curative if number < line.number) for line in lines if line.number)
+    return max([len({_identity(line) for line in lines}), *told])
 
 
 def _identity(line: TherapyLine) -> tuple[str, str]:
