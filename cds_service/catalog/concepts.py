@@ -62,9 +62,16 @@ def note_conflicts(rows: Iterable[CodeRow], entry: Entry) -> None:
     for row in rows:
         key = (row.concept, row.system, row.code)
         first = seen.setdefault(key, row)
-        if first is row or (first.shared and row.shared):
+        if first is row or _is_meant(first, row):
             continue
         entry.mistakes.add(row.file, row.line, _conflict(first, row))
+
+
+def _is_meant(first: CodeRow, row: CodeRow) -> bool:
+    """Both rows say they share the code; of two files one does, so that a file added for a trial leaves ours alone."""
+    if first.file != row.file:
+        return first.shared or row.shared
+    return first.shared and row.shared
 
 
 def _conflict(first: CodeRow, row: CodeRow) -> str:
@@ -73,7 +80,7 @@ def _conflict(first: CodeRow, row: CodeRow) -> str:
         return f"code '{row.code}' stands twice in '{row.concept}' (also {where}); keep one row"
     return (
         f"code '{row.code}' has another group or use in '{row.concept}' (see {where}); keep one row,"
-        " or write shared: true in both if both are meant"
+        " or write shared: true in both if both are meant (in one of them if they stand in two files)"
     )
 
 

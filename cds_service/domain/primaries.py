@@ -68,16 +68,19 @@ def _primary(condition: Condition, types: frozenset[str]) -> Primary | None:
 
 
 def _named(condition: Condition, coded: tuple[Meaning, ...], types: frozenset[str]) -> Primary | None:
-    """By the tumour types' own tables: a certain name first, then a doubtful one, then history."""
+    """By the tumour types' own tables: what names a type of the trial first, a certain name before a doubtful one.
+
+    A code may name types of several trials; that of another is another type here.
+    """
     rows = of_concept(coded, "cancer-type")
-    for use in ("yes", "review", "history"):
-        for row in rows:
-            if row.use == use:
-                wanted = row.group in types or row.group == "ANY"
-                return _made(condition, row.group if wanted else OTHER, use if wanted else OTHER, row.note)
-    if any(row.use == "no" for row in rows):
-        return _made(condition, OTHER, OTHER)
-    return None
+    telling = [row for use in ("yes", "review", "history") for row in rows if row.use == use]
+    for row in telling:
+        if row.group in types or row.group == "ANY":
+            return _made(condition, row.group, row.use, row.note)
+    if telling:
+        use = "history" if telling[0].use == "history" else OTHER
+        return _made(condition, OTHER, use, telling[0].note)
+    return _made(condition, OTHER, OTHER) if any(row.use == "no" for row in rows) else None
 
 
 def _ranged(condition: Condition, coded: tuple[Meaning, ...]) -> Primary | None:
