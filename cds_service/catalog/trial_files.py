@@ -21,6 +21,7 @@ _FILE = (
     "registry_id",
     "registry_url",
     "open",
+    "alternative",
     "about",
     "types",
     "rules",
@@ -72,6 +73,7 @@ def read_trial(entry: Entry, vocabulary: Vocabulary) -> Trial | None:
         rules=rules,
         types=types,
         open=entry.text("open", "true") == "true",
+        alternative=entry.text("alternative", ""),
     )
     return trial if len(entry.mistakes.found) == before else None
 

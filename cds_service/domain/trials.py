@@ -23,7 +23,8 @@ class Trial:
     """A trial as its file states it: where it is registered, who runs it, what it asks.
 
     `types` are the tumour types it takes (groups of "cancer-type"). `digest` identifies the
-    mappings it was read with.
+    mappings it was read with. `alternative` is what it offers instead of what may be being
+    ordered, in a few words.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Trial:
     types: frozenset[str] = frozenset()
     open: bool = True
     digest: str = ""
+    alternative: str = ""
 
 
 def assess(trial: Trial, facts: PatientFacts, as_of: date, engine_version: str = "") -> Assessment:
