@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.catalog.loading import load_catalog, mappings_directory
-from cds_service.catalog.overrides import load_override_reasons
+from cds_service.catalog.orderables import load_orderables
+from cds_service.catalog.overrides import OverrideReason, load_override_reasons
 from cds_service.catalog.relevance import Relevance, load_relevance
 from cds_service.catalog.sites import Contact
 from cds_service.catalog.watching import observation_codes
@@ -20,8 +23,10 @@ from cds_service.fhir.bundles import Found
 from cds_service.fhir.reading import read_patient
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
-from cds_service.screening.ports import Deliveries, ReadRecord
+from cds_service.screening.ports import Deliveries, Ledger, ReadRecord
+from cds_service.screening.silence import SilenceRules
 from cds_service.screening.speaking import SpeakingRules
+from cds_service.store.memory import memory_ledger
 from cds_service.store.opening import Store, open_store
 
 
@@ -39,21 +44,37 @@ def find_trial(catalog: Catalog, trial_id: str) -> Trial:
         raise UsageError(f"there is no trial '{trial_id}' in the mappings; there are: {known}") from None
 
 
-def build_trial_service(settings: Settings) -> TrialService:
-    """What answers the hooks of the trial that the settings name."""
+def build_trial_service(settings: Settings, ledger: Ledger | None = None) -> TrialService:
+    """What answers the hooks of the trial that the settings name; without a ledger it remembers in memory."""
     catalog = build_catalog(settings)
     trial = find_trial(catalog, settings.trial)
-    reasons = load_override_reasons(mappings_directory(settings.mappings_dir))
+    directory = mappings_directory(settings.mappings_dir)
+    reasons = load_override_reasons(directory)
     contact = catalog.site.contact if catalog.site is not None else Contact()
+    sender = Sender(trial, contact, reasons, load_orderables(directory))
+    sender.prepare()
     return TrialService(
-        sender=Sender(trial, contact, reasons),
+        sender=sender,
+        catalog=catalog,
         searches=build_searches(catalog),
         servers=AllowedServers(settings.allowed_fhir_servers),
-        speaking=SpeakingRules(unknowns_at_most=settings.card_max_unknowns),
+        speaking=SpeakingRules(established=frozenset(settings.card_needs), unknowns_at_most=settings.card_max_unknowns),
+        silence=build_silence(settings, reasons),
         read=record_reader(catalog),
+        ledger=ledger if ledger is not None else memory_ledger(),
         deadline_seconds=settings.hook_deadline_seconds,
         max_page_bytes=settings.max_body_bytes,
         engine_version=engine_version(),
+    )
+
+
+def build_silence(settings: Settings, reasons: Sequence[OverrideReason]) -> SilenceRules:
+    """For how long what was said before keeps a card away."""
+    return SilenceRules(
+        same_card_for=timedelta(hours=settings.card_same_hours),
+        not_again_for=timedelta(days=settings.card_again_days),
+        no_time_for=timedelta(days=settings.card_no_time_days),
+        effects={reason.coding.code: reason.effect for reason in reasons if reason.effect is not None},
     )
 
 

@@ -98,6 +98,22 @@ class Settings(BaseSettings):
     card_max_unknowns: int = Field(
         default=8, ge=0, description="No card is shown when more criteria than this cannot be decided."
     )
+    card_needs: Listed = Field(
+        default=("alive", "age", "histology", "stage-iv", "progression"),
+        description=(
+            "Criteria that must pass for a card. Progression may be unknown while new systemic therapy or staging"
+            " is being ordered."
+        ),
+    )
+    card_same_hours: float = Field(
+        default=12, ge=0, description="For so many hours a user who asks again gets the same card again."
+    )
+    card_again_days: float = Field(
+        default=14, ge=0, description="For so many days a user is not shown a card that would say the same."
+    )
+    card_no_time_days: float = Field(
+        default=7, ge=0, description="For so many days a user who had no time for a card is not shown it."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="DEBUG, INFO, WARNING or ERROR. No level logs patient data."
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import httpx
 
+from cds_service.catalog.catalog import Catalog
 from cds_service.cds.cards import Sender, write_card
+from cds_service.cds.discovery import OF_ORDERS
+from cds_service.cds.orders import read_orders
 from cds_service.cds.prefetch import read_prefetch
 from cds_service.cds.wire import HookCall, HookResponse
 from cds_service.domain.facts import Kind
@@ -18,11 +21,41 @@ from cds_service.fhir.bundles import Found
 from cds_service.fhir.client import ServerSession
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
-from cds_service.screening.at_hook import Call, assess_at_hook
-from cds_service.screening.ports import Deliveries, ReadRecord
-from cds_service.screening.speaking import Silence, SpeakingRules, why_silent
+from cds_service.screening.at_hook import Call, Screened, screen_at_hook
+from cds_service.screening.entries import PatientKey, ShownCard, Suppression
+from cds_service.screening.ports import Deliveries, Ledger, ReadRecord
+from cds_service.screening.silence import History, SilenceRules, card_uuid, weigh, what_is_said
+from cds_service.screening.speaking import (
+    Ordering,
+    Silence,
+    SpeakingRules,
+    is_subject,
+    only_new,
+    why_not_even_read,
+    why_silent,
+)
 
 _NOT_ALLOWED = "not sent, and the call's FHIR server is not in CDS_ALLOWED_FHIR_SERVERS"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Which system asks: the issuer and tenant of its verified token, both empty for an unsigned call.
+
+    `servers` are the FHIR servers it may point to; None: those of the settings.
+    """
+
+    issuer: str = ""
+    tenant: str = ""
+    servers: AllowedServers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When it asks: the day in the hospital's calendar, and the instant."""
+
+    day: date
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +66,157 @@ class Answer:
     silence: Silence | None
     sent: int
 
+    @property
+    def card(self) -> str:
+        """The uuid of the card shown, "" where there is none."""
+        return (self.response.cards[0].uuid or "") if self.response.cards else ""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialService:
-    """One trial's side of the conversation; built once, holds nothing of any call."""
+    """One trial's side of the conversation; built once, holds nothing of any call but what the ledger keeps."""
 
     sender: Sender
+    catalog: Catalog
     searches: Searches
     servers: AllowedServers
     speaking: SpeakingRules
+    silence: SilenceRules
     read: ReadRecord[Found]
+    ledger: Ledger
     deadline_seconds: float
     max_page_bytes: int
     engine_version: str
 
-    async def answer(self, call: HookCall, http: Callable[[], httpx.AsyncClient], as_of: date) -> Answer:
+    async def answer(
+        self,
+        call: HookCall,
+        http: Callable[[], httpx.AsyncClient],
+        moment: Moment,
+        service_id: str = "",
+        asker: Asker = Asker(),
+    ) -> Answer:
         """The answer to a call. Raises NoPatient when the patient's record cannot be had.
 
-        `http` is only asked for where something must be fetched.
+        `http` is only asked for where something must be fetched. A card that is not shown is
+        counted with its reason, one that is shown is written down.
         """
         delivered = read_prefetch(call.prefetch, call.patient_id)
-        assessment = await self.assess(call, delivered, http, as_of)
-        trial = self.sender.trial
-        silence = why_silent(assessment, call.user.type, trial.open, self.speaking)
-        cards = () if silence else (write_card(self.sender, assessment, call),)
-        return Answer(HookResponse(cards), silence, len(delivered))
+        found = await self._decide(call, delivered, http, moment, service_id, asker)
+        if isinstance(found, Silence):
+            self.ledger.suppressions.note(Suppression(found.name, service_id, call.user.role, moment.day))
+            return Answer(HookResponse(), found, len(delivered))
+        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering)
+        return Answer(HookResponse((card,)), None, len(delivered))
 
-    async def assess(
-        self, call: HookCall, delivered: Deliveries[Found], http: Callable[[], httpx.AsyncClient], as_of: date
-    ) -> Assessment:
-        """The assessment behind the answer."""
+    async def _decide(
+        self,
+        call: HookCall,
+        delivered: Deliveries[Found],
+        http: Callable[[], httpx.AsyncClient],
+        moment: Moment,
+        service_id: str,
+        asker: Asker,
+    ) -> Silence | _Due:
+        trial, rules = self.sender.trial, self.speaking
+        early = why_not_even_read(call.user.type, trial.open, rules)
+        ordering = self._ordering(call)
+        if early is None and ordering is not None and not ordering:
+            early = Silence.NOTHING_ORDERED
+        if early is not None:
+            return early
+        screened = await self.screen(call, delivered, http, moment.day, asker)
+        if ordering is not None:
+            ordering = only_new(ordering, screened.facts, moment.day, trial.rules.therapy.gap_days)
+        silence = self._why_silent(screened, ordering)
+        if silence is not None:
+            return silence
+        shown = await self._shown(call, screened.assessment, moment, service_id, asker)
+        return shown if isinstance(shown, Silence) else _Due(screened.assessment, shown, ordering)
+
+    def _ordering(self, call: HookCall) -> Ordering | None:
+        """What is being ordered; None at hooks that are not about orders."""
+        if call.hook not in OF_ORDERS:
+            return None
+        return read_orders(call.draft_orders, call.selections, call.patient_id, self.catalog)
+
+    def _why_silent(self, screened: Screened, ordering: Ordering | None) -> Silence | None:
+        if ordering is not None and not ordering:
+            return Silence.NOTHING_ORDERED
+        if screened.facts.subjects and is_subject(self.sender.trial, screened.facts.subjects, self.speaking):
+            return Silence.ALREADY_SUBJECT
+        return why_silent(screened.assessment, ordering, self.speaking)
+
+    async def _shown(
+        self, call: HookCall, assessment: Assessment, moment: Moment, service_id: str, asker: Asker
+    ) -> Silence | str:
+        """The uuid of the card to show, written down, or why not, from what was said before."""
+        patient, trial = patient_key(call, asker), self.sender.trial.id
+        said = what_is_said(assessment, call.user.key)
+        decision, before, feedback = await asyncio.gather(
+            self.ledger.decisions.latest(patient, trial),
+            self.ledger.cards.latest(patient, trial, said.user),
+            self.ledger.feedback.of_patient(patient, trial),
+        )
+        weighed = weigh(History(decision, before, feedback), said, moment.at, self.silence)
+        if isinstance(weighed, Silence):
+            return weighed
+        if weighed is not None:
+            self.ledger.cards.shown_again(weighed.uuid, moment.at)
+            return weighed.uuid
+        uuid = card_uuid(patient, trial, said, before)
+        await self.ledger.cards.shown(
+            ShownCard(
+                uuid=uuid,
+                patient=patient,
+                trial=trial,
+                user=said.user,
+                role=call.user.role,
+                service=service_id,
+                hook=call.hook,
+                fingerprint=said.fingerprint,
+                shown_at=moment.at,
+                outcomes=said.outcomes,
+                issuer=asker.issuer,
+            )
+        )
+        return uuid
+
+    async def screen(
+        self,
+        call: HookCall,
+        delivered: Deliveries[Found],
+        http: Callable[[], httpx.AsyncClient],
+        as_of: date,
+        asker: Asker = Asker(),
+    ) -> Screened:
+        """The facts and the assessment behind the answer."""
         asked = Call(call.patient_id, as_of, delivered)
         needs_server = any(delivered.get(kind) is None or delivered[kind].next_page for kind in Kind)
         if needs_server and call.fhir_server is not None:
-            session = self._session(call, call.fhir_server, http)
+            session = self._session(call, call.fhir_server, http, asker)
             asked = Call(call.patient_id, as_of, delivered, session, _NOT_ALLOWED)
-        return await assess_at_hook(asked, self.sender.trial, self.read, self.engine_version)
+        return await screen_at_hook(asked, self.sender.trial, self.read, self.engine_version)
 
-    def _session(self, call: HookCall, address: str, http: Callable[[], httpx.AsyncClient]) -> ServerSession | None:
-        server = self.servers.find(address)
+    def _session(
+        self, call: HookCall, address: str, http: Callable[[], httpx.AsyncClient], asker: Asker
+    ) -> ServerSession | None:
+        server = (self.servers if asker.servers is None else asker.servers).find(address)
         if server is None:
             return None
         deadline = asyncio.get_running_loop().time() + self.deadline_seconds
         return ServerSession(http(), self.searches, server, call.token, deadline, self.max_page_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A card that is due: its assessment, its uuid, what is being ordered."""
+
+    assessment: Assessment
+    uuid: str
+    ordering: Ordering | None
+
+
+def patient_key(call: HookCall, asker: Asker) -> PatientKey:
+    """Which patient of which record system: its FHIR base, or the issuer where the call names none."""
+    return PatientKey((call.fhir_server or asker.issuer).rstrip("/"), call.patient_id)

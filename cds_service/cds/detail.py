@@ -1,6 +1,6 @@
 """The words of a card below its summary, in Markdown without HTML.
 
-In the order in which a clinician asks: why this patient, what is missing, what only I can
+In the order in which a clinician asks: why now, why this patient, what is missing, what only I can
 say, until when, whom do I call.
 """
 
@@ -14,16 +14,18 @@ from cds_service.domain.trials import Trial
 from cds_service.domain.verdicts import Assessment, Basis, Missing, Verdict
 from cds_service.reports.escaping import escape_markdown as safe
 from cds_service.reports.markdown import in_words
+from cds_service.screening.speaking import Ordering
 
 LEADING = ("histology", "stage-iv", "progression", "lesion-count", "baseline-imaging", "pre-baseline-imaging")
 """The criteria the trial turns on: their reasons are written out, the others' titles only."""
 _EVIDENCE_SHOWN = 3
 
 
-def write_detail(trial: Trial, assessment: Assessment, contact: Contact) -> str:
+def write_detail(trial: Trial, assessment: Assessment, contact: Contact, ordering: Ordering | None = None) -> str:
     """The card's detail."""
     titles = {criterion.id: criterion.title for criterion in trial.criteria}
     parts = (
+        _why_now(trial, ordering),
         _why(assessment, titles),
         _section("Missing", (_open(v, titles) for v in assessment.verdicts if v.outcome is Outcome.UNKNOWN)),
         _section("For you to judge", (_line(v, titles) for v in assessment.verdicts if v.outcome is Outcome.REVIEW)),
@@ -36,6 +38,17 @@ def write_detail(trial: Trial, assessment: Assessment, contact: Contact) -> str:
 def _section(title: str, lines: Iterable[str]) -> str:
     listed = list(lines)
     return "\n".join((f"**{title}**", "", *listed)) if listed else ""
+
+
+def _why_now(trial: Trial, ordering: Ordering | None) -> str:
+    """What makes this the moment: what is being ordered, and what the trial offers in its place."""
+    if not ordering:
+        return ""
+    agents = f": {safe(', '.join(ordering.agents))}" if ordering.agents else ""
+    therapy = f"new systemic therapy{agents}" if ordering.agents or ordering.therapy else ""
+    ordered = " and ".join(part for part in (therapy, "a staging scan" if ordering.staging else "") if part)
+    instead = f" The trial's alternative is {safe(trial.alternative)}." if trial.alternative else ""
+    return f"**Why now**\n\nBeing ordered: {ordered}.{instead}"
 
 
 def _why(assessment: Assessment, titles: dict[str, str]) -> str:

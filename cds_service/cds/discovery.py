@@ -29,7 +29,12 @@ class Hook:
 
 
 PATIENT_VIEW = Hook("patient-view", "when the chart is opened")
-HOOKS = (PATIENT_VIEW,)
+ORDER_SELECT = Hook("order-select", "when new systemic therapy or a staging scan is chosen")
+ORDER_SIGN = Hook("order-sign", "when new systemic therapy or a staging scan is about to be signed")
+ENCOUNTER_START = Hook("encounter-start", "when a visit begins")
+HOOKS = (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN, ENCOUNTER_START)
+OF_ORDERS = frozenset({ORDER_SELECT.name, ORDER_SIGN.name})
+"""The hooks at which only what is ordered can be a reason to speak."""
 
 
 def service_id(trial: Trial, hook: Hook) -> str:

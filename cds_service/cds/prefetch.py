@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw
 
+from cds_service.cds.wire import is_null
 from cds_service.domain.facts import Kind
 from cds_service.fhir.decoding import UNREADABLE, Json
 from cds_service.fhir.pages import Page, read_page
@@ -41,7 +42,7 @@ def read_prefetch(prefetch: Mapping[str, Raw], patient_id: str) -> dict[Kind, Pa
 
 
 def _read_key(kind: Kind, raw: Raw, patient_id: str) -> Page | None:
-    if memoryview(raw).nbytes == 4 and bytes(raw) == b"null":
+    if is_null(raw):
         return Delivery()
     page = read_page(kind, raw)
     if page is None or kind is not Kind.PATIENT:

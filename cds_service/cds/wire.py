@@ -23,6 +23,18 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+NOTHING = Raw(b"null")
+REQUIRED_CONTEXT = {
+    "order-select": ("draft_orders", "selections"),
+    "order-sign": ("draft_orders",),
+    "encounter-start": ("encounter_id",),
+}
+"""What the context of a hook must hold besides user and patient (CDS Hooks library)."""
+CAMEL = {"draft_orders": "draftOrders", "selections": "selections", "encounter_id": "encounterId"}
+USER_TYPES = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
+_LONGEST_INSTANCE = 128
+
+
 class Authorization(Struct, rename="camel"):
     """`fhirAuthorization`, as far as it is used; its own names are snake_case."""
 
@@ -31,11 +43,13 @@ class Authorization(Struct, rename="camel"):
 
 
 class Context(Struct, rename="camel"):
-    """What the hooks have in common in `context`."""
+    """What is read of `context`; the orders stay raw JSON, for clients' own drafts are rarely valid FHIR."""
 
     user_id: str | None = None
     patient_id: str | None = None
     encounter_id: str | None = None
+    draft_orders: Raw = NOTHING
+    selections: Raw = NOTHING
 
 
 class HookRequest(Struct, rename="camel"):
@@ -55,6 +69,16 @@ class User(Struct, frozen=True):
     type: str = ""
     reference: str | None = None
 
+    @property
+    def key(self) -> str:
+        """What tells this user from others."""
+        return self.reference or self.type
+
+    @property
+    def role(self) -> str:
+        """The type where it is one of FHIR's users, else "other"."""
+        return self.type if self.type in USER_TYPES else "other"
+
 
 class HookCall(Struct, frozen=True):
     """A hook call whose required parts are there and of the documented form."""
@@ -66,6 +90,9 @@ class HookCall(Struct, frozen=True):
     fhir_server: str | None
     token: str | None
     prefetch: dict[str, Raw]
+    instance: str = ""
+    draft_orders: Raw = NOTHING
+    selections: Raw = NOTHING
 
 
 _requests = msgspec.json.Decoder(HookRequest)
@@ -85,6 +112,7 @@ def read_call(body: bytes, hook: str) -> HookCall:
     if not request.hook_instance:
         raise NotFhir("'hookInstance' is missing: send the UUID of this hook call")
     context = request.context or Context()
+    _check_context(hook, context)
     return HookCall(
         hook=hook,
         patient_id=_patient_id(context),
@@ -93,7 +121,23 @@ def read_call(body: bytes, hook: str) -> HookCall:
         fhir_server=request.fhir_server or None,
         token=_token(request),
         prefetch=request.prefetch or {},
+        instance=request.hook_instance[:_LONGEST_INSTANCE],
+        draft_orders=context.draft_orders,
+        selections=context.selections,
     )
+
+
+def _check_context(hook: str, context: Context) -> None:
+    """Refuse a call without what its hook requires; what it holds is read leniently."""
+    for name in REQUIRED_CONTEXT.get(hook, ()):
+        value = getattr(context, name)
+        if value is None or value == "" or is_null(value):
+            raise NotFhir(f"'context.{CAMEL[name]}' is missing: the hook {hook} requires it")
+
+
+def is_null(raw: object) -> bool:
+    """Whether raw JSON is null, or was not sent."""
+    return isinstance(raw, Raw) and memoryview(raw).nbytes == 4 and bytes(raw) == b"null"
 
 
 def _patient_id(context: Context) -> str:
@@ -219,6 +263,59 @@ class Discovery(Struct):
     """What `GET /cds-services` answers."""
 
     services: tuple[Service, ...]
+
+
+class AcceptedSuggestion(Struct):
+    """A suggestion that was taken."""
+
+    id: str | None = None
+
+
+class Reason(Struct):
+    """The code of an override reason; clients send it back without its display."""
+
+    code: str | None = None
+    system: str | None = None
+
+
+class OverrideReason(Struct, rename="camel"):
+    """Why a card was put away: a code, free text, or both."""
+
+    reason: Reason | None = None
+    user_comment: str | None = None
+
+
+class CardOutcome(Struct, rename="camel"):
+    """What became of one card."""
+
+    card: str | None = None
+    outcome: str | None = None
+    accepted_suggestions: list[AcceptedSuggestion] | None = None
+    override_reason: OverrideReason | None = None
+    outcome_timestamp: str | None = None
+
+
+class FeedbackRequest(Struct):
+    """The body of a feedback call."""
+
+    feedback: list[CardOutcome] | None = None
+
+
+_feedback = msgspec.json.Decoder(FeedbackRequest)
+
+
+def read_feedback(body: bytes) -> list[CardOutcome]:
+    """The outcomes in a feedback body.
+
+    Raises NotFhir, with words for an OperationOutcome that repeat nothing of the body.
+    """
+    try:
+        request = _feedback.decode(body)
+    except UNREADABLE as error:
+        raise NotFhir(f"the body is not CDS Hooks feedback: {_reason(error)}") from None
+    if request.feedback is None:
+        raise NotFhir("'feedback' is missing: send an array with one entry for each card")
+    return request.feedback
 
 
 encode = msgspec.json.Encoder().encode

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
-from cds_service.domain.facts import Kind
+from cds_service.domain.facts import Kind, PatientFacts
 from cds_service.domain.trials import Trial, assess
 from cds_service.domain.verdicts import Assessment
 from cds_service.errors import NoPatient
@@ -31,8 +31,16 @@ class Call(Generic[R]):
     no_server: str = "not sent, and the call names no FHIR server to ask"
 
 
-async def assess_at_hook(call: Call[R], trial: Trial, read: ReadRecord[R], engine_version: str = "") -> Assessment:
-    """The patient's assessment from all that could be had in time.
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What the record says, and what that comes to."""
+
+    facts: PatientFacts
+    assessment: Assessment
+
+
+async def screen_at_hook(call: Call[R], trial: Trial, read: ReadRecord[R], engine_version: str = "") -> Screened:
+    """The patient's facts and assessment from all that could be had in time.
 
     Only what is missing is fetched, all kinds at once. What could not be had makes unknown
     what rests on it. Raises NoPatient when the patient's own record is neither sent nor to
@@ -42,7 +50,8 @@ async def assess_at_hook(call: Call[R], trial: Trial, read: ReadRecord[R], engin
     patient = deliveries[Kind.PATIENT]
     if not patient.resources:
         raise NoPatient(f"prefetch key 'patient': {patient.problem or 'the record system has no such patient'}")
-    return assess(trial, read(call.patient_id, deliveries), call.as_of, engine_version)
+    facts = read(call.patient_id, deliveries)
+    return Screened(facts, assess(trial, facts, call.as_of, engine_version))
 
 
 async def _complete(call: Call[R]) -> dict[Kind, Delivery[R]]:

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 
 import httpx
 import uvicorn
@@ -15,12 +15,15 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import clock
-from cds_service.bootstrap import build_trial_service, engine_version
+from cds_service.bootstrap import build_store, build_trial_service, engine_version
 from cds_service.config import Settings, read_settings
 from cds_service.fhir.client import open_http
+from cds_service.store.opening import Store
 from cds_service.web import errors
+from cds_service.web.audit import audit_routes
+from cds_service.web.feedback import feedback_routes
 from cds_service.web.health import health_routes
-from cds_service.web.hooks import HookDesk, hook_routes
+from cds_service.web.hooks import HookDesk, hook_routes, no_such_service
 
 LOOPBACK_ORIGINS = r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?"
 
@@ -43,13 +46,16 @@ class _Http:
             self._client = None
 
 
-def create_app(settings: Settings, today: Callable[[], date] = clock.today) -> FastAPI:
-    """The application for these settings, its mappings loaded.
+def create_app(
+    settings: Settings, today: Callable[[], date] = clock.today, now: Callable[[], datetime] = clock.now
+) -> FastAPI:
+    """The application for these settings, its mappings loaded, its ledger opened.
 
     Raises MappingError or ConfigurationError where it cannot be built. `today` is the day
-    that hooks are assessed for.
+    that hooks are assessed for, `now` the instant from which a shown card ages.
     """
-    service = build_trial_service(settings)
+    store = build_store(settings)
+    service = build_trial_service(settings, store.ledger)
     http = _Http()
     app = FastAPI(
         title="CDS Hooks service of EXTEND-OP",
@@ -57,7 +63,7 @@ def create_app(settings: Settings, today: Callable[[], date] = clock.today) -> F
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(http),
+        lifespan=_lifespan(http, store),
     )
     errors.install(app)
     app.add_middleware(
@@ -68,17 +74,20 @@ def create_app(settings: Settings, today: Callable[[], date] = clock.today) -> F
         allow_headers=["Authorization", "Content-Type"],
         max_age=600,
     )
-    app.include_router(hook_routes(HookDesk(service, today, http, settings.max_body_bytes)))
+    desk = HookDesk(service, today, http, settings.max_body_bytes, now=now)
+    for routes in (hook_routes(desk), feedback_routes(desk), audit_routes(store.ledger.audit), no_such_service(desk)):
+        app.include_router(routes)
     app.include_router(health_routes(service))
     return app
 
 
-def _lifespan(http: _Http) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(http: _Http, store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         spare_the_collector()
         yield
         await http.close()
+        store.close()
 
     return lifespan
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from traceback import extract_tb
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,6 +66,7 @@ def install(app: FastAPI) -> None:
     """Make the app answer every error with an OperationOutcome."""
     app.add_exception_handler(CdsServiceError, _answer_own)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_parameters)
     app.add_middleware(AnswerBugs)
 
 
@@ -79,6 +81,13 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if status == 404 and words == "Not Found":
         words = "there is nothing at this path; GET /cds-services lists the services"
     return _respond(status, f"{_where(request)}: {words}", getattr(error, "headers", None))
+
+
+async def _answer_parameters(request: Request, error: Exception) -> Response:
+    """The names of the parameters that are wrong, not what was sent in them."""
+    wrong = error.errors() if isinstance(error, RequestValidationError) else ()
+    names = sorted({str(problem["loc"][-1]) for problem in wrong if problem.get("loc")})
+    return _respond(400, f"{_where(request)}: parameters that cannot be used: {', '.join(names)}")
 
 
 class AnswerBugs:

@@ -4,55 +4,99 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import httpx
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from cds_service import clock
 from cds_service.cds import discovery, wire
-from cds_service.cds.answering import Answer, TrialService
+from cds_service.cds.answering import Answer, Asker, Moment, TrialService, patient_key
+from cds_service.screening.entries import Asked, AuditEntry, PatientKey
 from cds_service.web.bodies import check_media_type, read_body
 from cds_service.web.callers import check_caller
 from cds_service.web.errors import status_of
-from cds_service.web.openapi import DISCOVERY, HOOK
+from cds_service.web.openapi import describe_discovery, describe_hook
 
 _LOG = logging.getLogger(__name__)
+_NOBODY = PatientKey("", "")
+_REFUSED = frozenset({401, 403, 429})
+
+Gate = Callable[[Request], Awaitable[Asker]]
+"""Says which system a request comes from; raises what the request is refused with."""
+
+
+async def this_machine_only(request: Request) -> Asker:
+    """The gate while calls cannot be verified: unsigned calls from this machine itself."""
+    check_caller(request)
+    return Asker()
 
 
 @dataclass(frozen=True, slots=True)
 class HookDesk:
-    """What the routes need: the trial's service, the day, the HTTP client, the limit of a body."""
+    """What the routes need: the trial's service, the time, the HTTP client, the limit of a body, the gate."""
 
     service: TrialService
     today: Callable[[], date]
     http: Callable[[], httpx.AsyncClient]
     max_body_bytes: int
+    gate: Gate = this_machine_only
+    now: Callable[[], datetime] = clock.now
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """The services: which hook each id listens to."""
+        return {discovery.service_id(self.service.sender.trial, hook): hook.name for hook in discovery.HOOKS}
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What becomes of one call, as far as it has come."""
+
+    asker: Asker = Asker()  # noqa: RUF009  frozen
+    call: wire.HookCall | None = None
+    answer: Answer | None = None
+    status: int = 500
 
 
 def hook_routes(desk: HookDesk) -> APIRouter:
     """The routes of CDS Hooks."""
     router = APIRouter(tags=["CDS Hooks"])
-    trial = desk.service.sender.trial
-    listing = wire.encode(discovery.discovery(trial, desk.service.searches))
-    hooks = {discovery.service_id(trial, hook): hook.name for hook in discovery.HOOKS}
+    listing = wire.encode(discovery.discovery(desk.service.sender.trial, desk.service.searches))
+    hooks = desk.hooks
 
-    async def list_services() -> Response:
+    async def list_services(request: Request) -> Response:
         """What this service offers, and what it asks to be sent along."""
+        await desk.gate(request)
         return _json(listing)
 
-    async def call_service(service_id: str, request: Request) -> Response:
-        """Fire a hook; the answer holds a card where the patient may fit the trial."""
-        hook = hooks.get(service_id)
-        if hook is None:
-            raise HTTPException(404, f"there is no such service; there are: {', '.join(hooks)}")
-        return await _logged(service_id, desk, hook, request)
+    def call_service(service_id: str, hook: str) -> Callable[..., Any]:
+        async def call(request: Request) -> Response:
+            """Fire a hook; the answer holds a card where the patient may fit the trial."""
+            return await _visited(service_id, desk, hook, request)
 
-    _add(router, "/cds-services", list_services, "GET", DISCOVERY)
-    _add(router, "/cds-services/{service_id}", call_service, "POST", HOOK)
+        return call
+
+    for service_id, hook in hooks.items():
+        _add(router, f"/cds-services/{service_id}", call_service(service_id, hook), "POST", describe_hook(hook))
+    _add(router, "/cds-services", list_services, "GET", describe_discovery())
+    return router
+
+
+def no_such_service(desk: HookDesk) -> APIRouter:
+    """What answers calls of services there are not, naming those there are. To be included last."""
+    router = APIRouter()
+    known = ", ".join(desk.hooks)
+
+    @router.post("/cds-services/{service_id}", include_in_schema=False)
+    @router.post("/cds-services/{service_id}/feedback", include_in_schema=False)
+    async def say(service_id: str) -> Response:  # noqa: ARG001  the path decides
+        raise HTTPException(404, f"there is no such service; there are: {known}")
+
     return router
 
 
@@ -60,37 +104,70 @@ def _add(router: APIRouter, path: str, endpoint: Callable[..., Any], method: str
     router.add_api_route(path, endpoint, methods=[method], response_class=Response, openapi_extra=described)
 
 
-async def _logged(service_id: str, desk: HookDesk, hook: str, request: Request) -> Response:
-    """Answer a call and log its numbers: service, status, time, counts; nothing of the patient."""
+async def _visited(service_id: str, desk: HookDesk, hook: str, request: Request) -> Response:
+    """Answer a call, log its numbers (nothing of the patient), and add it to the audit trail."""
     started = time.perf_counter()
-    status, answer = 500, None
+    visit = _Visit()
     try:
-        answer = await _answer(desk, hook, request)
-        status = 200
-        return _json(wire.encode(answer.response))
+        body = wire.encode((await _answer(desk, hook, service_id, request, visit)).response)
+        visit.status = 200
+        return _json(body)
     except Exception as error:
-        status = status_of(error)
+        visit.status = status_of(error)
         raise
     finally:
-        _log(service_id, status, time.perf_counter() - started, answer)
+        _log(service_id, time.perf_counter() - started, visit)
+        desk.service.ledger.audit.note(_audited(desk, hook, service_id, visit))
 
 
-async def _answer(desk: HookDesk, hook: str, request: Request) -> Answer:
-    check_caller(request)
+async def _answer(desk: HookDesk, hook: str, service_id: str, request: Request, visit: _Visit) -> Answer:
+    visit.asker = await desk.gate(request)
     check_media_type(request)
-    call = wire.read_call(await read_body(request, desk.max_body_bytes), hook)
-    return await desk.service.answer(call, desk.http, desk.today())
+    visit.call = wire.read_call(await read_body(request, desk.max_body_bytes), hook)
+    moment = Moment(desk.today(), desk.now())
+    visit.answer = await desk.service.answer(visit.call, desk.http, moment, service_id, visit.asker)
+    return visit.answer
 
 
-def _log(service_id: str, status: int, seconds: float, answer: Answer | None) -> None:
+def _audited(desk: HookDesk, hook: str, service_id: str, visit: _Visit) -> AuditEntry:
+    call, answer = visit.call, visit.answer
+    return AuditEntry(
+        at=desk.now(),
+        issuer=visit.asker.issuer,
+        tenant=visit.asker.tenant,
+        user=call.user.key if call is not None else "",
+        patient=patient_key(call, visit.asker) if call is not None else _NOBODY,
+        service=service_id,
+        hook=hook,
+        hook_instance=call.instance if call is not None else "",
+        asked=_came_to(visit),
+        trial=desk.service.sender.trial.id,
+        reason=_reason(visit),
+        card=answer.card if answer is not None else "",
+    )
+
+
+def _came_to(visit: _Visit) -> Asked:
+    if visit.answer is not None:
+        return Asked.CARD if visit.answer.card else Asked.SILENT
+    return Asked.REFUSED if visit.status in _REFUSED else Asked.FAILED
+
+
+def _reason(visit: _Visit) -> str:
+    if visit.answer is None:
+        return str(visit.status)
+    return visit.answer.silence.name if visit.answer.silence is not None else ""
+
+
+def _log(service_id: str, seconds: float, visit: _Visit) -> None:
     cards, sent, silence = 0, 0, "-"
-    if answer is not None:
-        cards, sent = len(answer.response.cards), answer.sent
-        silence = answer.silence.name.lower() if answer.silence else "-"
+    if visit.answer is not None:
+        cards, sent = len(visit.answer.response.cards), visit.answer.sent
+        silence = visit.answer.silence.name.lower() if visit.answer.silence else "-"
     _LOG.info(
         "hook service=%s status=%d ms=%.1f cards=%d keys_sent=%d silent=%s",
         service_id,
-        status,
+        visit.status,
         seconds * 1000,
         cards,
         sent,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cds_service.cds.wire import CAMEL, REQUIRED_CONTEXT
+
 Json = dict[str, Any]
 
 
@@ -38,43 +40,98 @@ _CARD = _object(
     },
     ["summary", "indicator", "source"],
 )
-_REQUEST = _object(
+_ID: Json = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
+_CONTEXT: Json = {
+    "userId": {"type": "string", "minLength": 1, "examples": ["Practitioner/1"]},
+    "patientId": _ID,
+    "encounterId": _ID,
+    "draftOrders": {"type": "object", "description": "A Bundle of draft orders; read element by element"},
+    "selections": {"type": "array", "items": _TEXT},
+}
+_ALWAYS = ["userId", "patientId"]
+_OUTCOMES = _object(
     {
-        "hook": _TEXT,
-        "hookInstance": {"type": "string", "minLength": 1},
-        "fhirServer": _TEXT,
-        "fhirAuthorization": _object({"access_token": _TEXT, "token_type": {"const": "Bearer"}}, ["access_token"]),
-        "context": _object(
-            {
-                "userId": {"type": "string", "minLength": 1, "examples": ["Practitioner/1"]},
-                "patientId": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
-                "encounterId": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
-            },
-            ["userId", "patientId"],
-        ),
-        "prefetch": {"type": "object"},
+        "card": {"type": "string", "minLength": 1},
+        "outcome": {"enum": ["accepted", "overridden"]},
+        "outcomeTimestamp": _TEXT,
+        "acceptedSuggestions": {"type": "array", "items": _object({"id": _TEXT})},
+        "overrideReason": _object({"reason": _object({"code": _TEXT, "system": _TEXT}), "userComment": _TEXT}),
     },
-    ["hook", "hookInstance", "context"],
+    ["card", "outcome"],
 )
+_REFUSALS: Json = {
+    "400": _problem("The body is not what this path takes"),
+    "401": _problem("A signed call that cannot be trusted"),
+    "403": _problem("A call that may not be made from there"),
+    "413": _problem("The body is over the limit"),
+    "415": _problem("The body is not JSON"),
+    "429": _problem("Too many calls"),
+}
 
-DISCOVERY: Json = {
-    "responses": {
-        "200": _answers(
-            "The services offered", _object({"services": {"type": "array", "items": {"type": "object"}}}, ["services"])
-        )
+
+def _request(hook: str) -> Json:
+    required = [*_ALWAYS, *(CAMEL[name] for name in REQUIRED_CONTEXT.get(hook, ()))]
+    return _object(
+        {
+            "hook": {"const": hook},
+            "hookInstance": {"type": "string", "minLength": 1},
+            "fhirServer": _TEXT,
+            "fhirAuthorization": _object({"access_token": _TEXT, "token_type": {"const": "Bearer"}}, ["access_token"]),
+            "context": _object(_CONTEXT, required),
+            "prefetch": {"type": "object"},
+        },
+        ["hook", "hookInstance", "context"],
+    )
+
+
+def _body(schema: Json) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def describe_discovery() -> Json:
+    """Discovery."""
+    services = _object({"services": {"type": "array", "items": {"type": "object"}}}, ["services"])
+    return {"responses": {"200": _answers("The services offered", services)}}
+
+
+def describe_hook(hook: str) -> Json:
+    """A call of a hook."""
+    cards = _object({"cards": {"type": "array", "items": _CARD}}, ["cards"])
+    unfound = _problem("The patient's own record was neither sent nor could it be fetched")
+    return {
+        "requestBody": _body(_request(hook)),
+        "responses": {"200": _answers("The cards, which may be none", cards), "412": unfound, **_REFUSALS},
     }
-}
-HOOK: Json = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
-    "responses": {
-        "200": _answers(
-            "The cards, which may be none", _object({"cards": {"type": "array", "items": _CARD}}, ["cards"])
-        ),
-        "400": _problem("The body is not a call of this hook"),
-        "403": _problem("An unsigned call that did not come from this machine"),
-        "404": _problem("No such service"),
-        "412": _problem("The patient's own record was neither sent nor could it be fetched"),
-        "413": _problem("The body is over the limit"),
-        "415": _problem("The body is not JSON"),
-    },
-}
+
+
+def describe_feedback() -> Json:
+    """A report of what became of cards."""
+    return {
+        "requestBody": _body(_object({"feedback": {"type": "array", "items": _OUTCOMES}}, ["feedback"])),
+        "responses": {"200": {"description": "Taken, also for cards that are not known"}, **_REFUSALS},
+    }
+
+
+def describe_counts() -> Json:
+    """Counts, for the operator of this machine."""
+    return {
+        "responses": {
+            "200": _answers("The counts", {"type": "object"}),
+            "403": _problem("Asked from another machine"),
+        }
+    }
+
+
+def describe_audit() -> Json:
+    """The audit trail, for the operator of this machine."""
+    bundle = _object({"resourceType": {"const": "Bundle"}}, ["resourceType"])
+    return {
+        "responses": {
+            "200": {
+                "description": "AuditEvents",
+                "content": {"application/fhir+json": {"schema": bundle}},
+            },
+            "400": _problem("A parameter that cannot be read"),
+            "403": _problem("Asked from another machine"),
+        }
+    }

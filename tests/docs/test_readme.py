@@ -59,7 +59,9 @@ def test_every_setting_is_documented_as_it_is() -> None:
 
 
 def _default(value: object) -> str:
-    return "" if value in (None, ()) else f"`{value}`"
+    if value in (None, ()):
+        return ""
+    return f"`{' '.join(value) if isinstance(value, tuple) else value}`"
 
 
 @pytest.mark.parametrize(

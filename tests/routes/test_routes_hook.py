@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from hooks import AS_OF, as_bytes, bundle, by_kind, call, outcome, patient, sett
 
 from cds_service.bootstrap import build_trial_service
 from cds_service.catalog.loading import load_catalog
-from cds_service.cds.answering import Answer, TrialService
+from cds_service.cds.answering import Answer, Moment, TrialService
 from cds_service.cds.prefetch import read_prefetch
 from cds_service.cds.wire import HookCall, read_call
 from cds_service.domain.assessments import as_json
@@ -26,6 +27,7 @@ from cds_service.fhir.reading import read_patient
 from cds_service.sandbox.roster import synthetic_patients
 
 Json = dict[str, Any]
+NOW = Moment(AS_OF, datetime(2026, 11, 22, 12, tzinfo=UTC))
 SERVER = "http://127.0.0.1:9999/fhir"
 PATIENTS = [each.id for each in synthetic_patients()]
 FITTING = "sbx-colon-liver"
@@ -91,11 +93,13 @@ def asked(identity: str, prefetch: Json | None = None, server: FhirServer | None
 
 def by_hook(identity: str, prefetch: Json | None = None, server: FhirServer | None = None) -> Assessment:
     ours = asked(identity, prefetch, server)
-    return run(server, lambda http: service().assess(ours, read_prefetch(ours.prefetch, identity), http, AS_OF))
+    return run(
+        server, lambda http: service().screen(ours, read_prefetch(ours.prefetch, identity), http, AS_OF)
+    ).assessment
 
 
 def answered(identity: str, prefetch: Json | None = None, server: FhirServer | None = None) -> Answer:
-    return run(server, lambda http: service().answer(asked(identity, prefetch, server), http, AS_OF))
+    return run(server, lambda http: service().answer(asked(identity, prefetch, server), http, NOW))
 
 
 def run(server: FhirServer | None, work: Callable[[Callable[[], httpx.AsyncClient]], Any]) -> Any:
@@ -205,7 +209,9 @@ def test_a_server_that_is_not_allowed_is_not_asked() -> None:
     )
     server = FhirServer(record(FITTING))
     ours = read_call(as_bytes(body), "patient-view")
-    found = run(server, lambda http: service().assess(ours, read_prefetch(ours.prefetch, FITTING), http, AS_OF))
+    found = run(
+        server, lambda http: service().screen(ours, read_prefetch(ours.prefetch, FITTING), http, AS_OF)
+    ).assessment
     assert not server.asked
     assert "CDS_ALLOWED_FHIR_SERVERS" in found.verdict("histology").reason
 
@@ -223,5 +229,5 @@ def test_who_may_fit_gets_a_card_and_who_cannot_gets_none() -> None:
 def test_the_patient_is_not_shown_a_clinician_s_card(user: str) -> None:
     body = call(context={"userId": user, "patientId": FITTING}, prefetch=by_kind(record(FITTING)))
     ours = read_call(as_bytes(body), "patient-view")
-    answer = run(None, lambda http: service().answer(ours, http, AS_OF))
+    answer = run(None, lambda http: service().answer(ours, http, NOW))
     assert answer.response.cards == ()

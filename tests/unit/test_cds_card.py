@@ -12,21 +12,27 @@ from uuid import UUID
 
 import pytest
 from assessments import assessment, verdict
+from fhir.resources.R4B import get_fhir_model_class
 from fhir.resources.R4B.task import Task
 from hooks import walk
 from markdown_it import MarkdownIt
 
 from cds_service.catalog.loading import load_catalog, mappings_directory
+from cds_service.catalog.orderables import load_orderables
 from cds_service.catalog.overrides import load_override_reasons
 from cds_service.catalog.sites import Contact
 from cds_service.cds.cards import Sender, summarise, write_card
 from cds_service.cds.wire import HookCall, HookResponse, User, encode
 from cds_service.domain.criteria import CriterionKind
-from cds_service.domain.trials import Trial
+from cds_service.domain.dates import parse_partial_date
+from cds_service.domain.facts import PatientFacts, Person, Sex
+from cds_service.domain.trials import Trial, assess
 from cds_service.domain.verdicts import Assessment, Basis, Missing
+from cds_service.screening.speaking import Ordering
 
 # A renderer as trusting as the worst client met: raw HTML let through, tables and strikethrough on.
 WORST = MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough")
+CARD = "0b0b8a10-96a5-5a3c-b0a9-0d6b7c7c9a01"
 NOBODY = Contact()
 OURS = {"p", "strong", "ul", "li"}
 
@@ -70,7 +76,8 @@ def trial() -> Trial:
 
 @cache
 def sender(contact: Contact = NOBODY) -> Sender:
-    return Sender(trial(), contact, load_override_reasons(mappings_directory()))
+    reasons, orders = load_override_reasons(mappings_directory()), load_orderables(mappings_directory())
+    return Sender(trial(), contact, reasons, orders)
 
 
 def call(**changed: Any) -> HookCall:
@@ -87,7 +94,7 @@ def call(**changed: Any) -> HookCall:
 
 
 def card(found: Assessment | None = None, contact: Contact = NOBODY, **changed: Any) -> dict[str, Any]:
-    written = write_card(sender(contact), found or assessment(), call(**changed))
+    written = write_card(sender(contact), found or assessment(), call(**changed), CARD)
     answer: dict[str, Any] = json.loads(encode(HookResponse((written,))))
     return answer["cards"][0]  # type: ignore[no-any-return]
 
@@ -104,6 +111,179 @@ def card(found: Assessment | None = None, contact: Contact = NOBODY, **changed: 
 )
 def test_the_summary_has_reason_and_deadline(lesions: tuple[int, int], closes: date | None, summary: str) -> None:
     assert card(assessment(lesions=lesions, closes=closes))["summary"] == summary
+
+
+@pytest.mark.parametrize(
+    ("unknown", "ordering", "summary"),
+    [
+        (["platelets"], None, "EXTEND-OP trial: 2 progressing lesions, may fit until 8 Dec; 1 item missing"),
+        (["platelets", "ast"], None, "EXTEND-OP trial: 2 progressing lesions, may fit until 8 Dec; 2 items missing"),
+        (
+            [],
+            Ordering(("irinotecan",)),
+            "EXTEND-OP trial, as new systemic therapy is ordered: 2 progressing lesions, may fit until 8 Dec",
+        ),
+        (
+            [],
+            Ordering(therapy=True),
+            "EXTEND-OP trial, as new systemic therapy is ordered: 2 progressing lesions, may fit until 8 Dec",
+        ),
+        (
+            [],
+            Ordering(staging=True),
+            "EXTEND-OP trial, as staging is ordered: 2 progressing lesions, may fit until 8 Dec",
+        ),
+    ],
+)
+def test_the_summary_hints_at_what_is_missing_and_at_the_moment(
+    unknown: list[str], ordering: Ordering | None, summary: str
+) -> None:
+    assert summarise(trial(), assessment(dict.fromkeys(unknown, "unknown")), ordering) == summary
+
+
+def test_what_is_being_ordered_is_said_first() -> None:
+    ordering = Ordering(("fluorouracil", "irinotecan"), staging=True)
+    written = write_card(sender(), assessment(), call(hook="order-sign"), CARD, ordering)
+    first, second = (written.detail or "").split("\n\n")[:2]
+    assert first == "**Why now**"
+    assert second == (
+        "Being ordered: new systemic therapy: fluorouracil, irinotecan and a staging scan. The trial's alternative is"
+        " local consolidative therapy of the progressing lesions (radiotherapy, surgery, ablation or embolisation)."
+    )
+
+
+# --- suggestions ----------------------------------------------------------------------------------------
+
+
+def lab(what: str) -> Missing:
+    return Missing(what, "lab within 28 days", date(2026, 10, 25), date(2026, 11, 22))
+
+
+SCAN = Missing("new staging scan", "CT; pairs with that of 2026-09-01", date(2026, 12, 1), date(2026, 12, 22))
+FULL = assessment(
+    verdicts=(
+        verdict("platelets", "unknown", missing=(lab("platelets"),)),
+        verdict("bilirubin", "unknown", missing=(lab("bilirubin total"),)),
+        verdict("pregnancy", "unknown", missing=(lab("pregnancy test"),)),
+        verdict("baseline-imaging", "unknown", missing=(SCAN,)),
+    )
+)
+
+
+def orders(found: Assessment, **changed: Any) -> dict[str, list[dict[str, Any]]]:
+    """The resources of every suggestion by its label."""
+    return {
+        suggestion["label"]: [action["resource"] for action in suggestion["actions"]]
+        for suggestion in card(found, **changed)["suggestions"]
+    }
+
+
+def codes(resources: list[dict[str, Any]]) -> list[str]:
+    return [resource["code"]["coding"][0]["code"] for resource in resources]
+
+
+LABS, SCANS = "Order the missing laboratory tests", "Order the staging scan"
+
+
+def test_labs_and_scans_are_separate_suggestions_of_which_any_may_be_taken() -> None:
+    found = card(FULL)
+    assert found["selectionBehavior"] == "any"
+    assert [s["label"] for s in found["suggestions"]] == ["Refer to the EXTEND-OP trial team", LABS, SCANS]
+    assert [s.get("isRecommended") for s in found["suggestions"]] == [True, None, None]
+    assert codes(orders(FULL)[LABS]) == ["777-3", "1975-2", "2118-8"]
+    assert codes(orders(FULL)[SCANS]) == ["87869-4"]
+
+
+def test_every_order_is_a_valid_draft_about_the_patient() -> None:
+    for resources in orders(FULL, encounter_id="e1").values():
+        for resource in resources:
+            get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+            if resource["resourceType"] == "ServiceRequest":
+                assert (resource["status"], resource["intent"]) == ("draft", "order")
+                assert resource["subject"] == {"reference": "Patient/p"}
+                assert resource["requester"] == {"reference": "Practitioner/dr"}
+                assert resource["encounter"] == {"reference": "Encounter/e1"}
+                assert resource["authoredOn"] == "2026-11-22"
+
+
+def test_a_scan_order_carries_the_days_between_which_it_counts() -> None:
+    (scan,) = orders(FULL)[SCANS]
+    assert scan["occurrencePeriod"] == {"start": "2026-12-01", "end": "2026-12-22"}
+    (action,) = card(FULL)["suggestions"][2]["actions"]
+    assert action["description"].endswith("from 2026-12-01 until 2026-12-22")
+
+
+def test_a_lab_is_needed_from_today_while_the_patient_fits() -> None:
+    assert orders(FULL)[LABS][0]["occurrencePeriod"] == {"start": "2026-11-22", "end": "2026-12-08"}
+
+
+def test_a_scan_without_a_last_day_has_none() -> None:
+    anytime = Missing("new staging scan", "CT", date(2026, 11, 22))
+    (scan,) = orders(assessment(verdicts=(verdict("baseline-imaging", "unknown", missing=(anytime,)),)))[SCANS]
+    assert scan["occurrencePeriod"] == {"start": "2026-11-22"}
+
+
+def test_one_scan_is_ordered_the_first_that_counts() -> None:
+    later = Missing("new staging scan", "CT", date(2027, 1, 5), date(2027, 2, 1))
+    verdicts = (
+        verdict("baseline-imaging", "unknown", missing=(SCAN, later)),
+        verdict("pre-baseline-imaging", "unknown", missing=(later,)),
+    )
+    (scan,) = orders(assessment(verdicts=verdicts))[SCANS]
+    assert scan["occurrencePeriod"]["start"] == "2026-12-01"
+
+
+def test_a_staging_is_completed_where_that_is_all_it_takes() -> None:
+    rest = Missing("CT of the chest", "would complete the scan of 2026-11-20", date(2026, 11, 22), date(2026, 12, 4))
+    verdicts = (
+        verdict("baseline-imaging", "unknown", missing=(rest,)),
+        verdict("pre-baseline-imaging", "unknown", missing=(SCAN,)),
+    )
+    (scan,) = orders(assessment(verdicts=verdicts))[SCANS]
+    assert codes([scan]) == ["24627-2"]
+    assert scan["occurrencePeriod"] == {"start": "2026-11-22", "end": "2026-12-04"}
+
+
+def test_direct_bilirubin_is_ordered_with_the_total_of_the_same_draw() -> None:
+    missing = Missing("direct bilirubin", "of the same day", date(2026, 11, 9), date(2026, 11, 11))
+    found = orders(assessment(verdicts=(verdict("bilirubin", "unknown", missing=(missing,)),)))
+    assert codes(found[LABS]) == ["1975-2", "1968-7"]
+
+
+def test_what_could_not_be_retrieved_is_not_ordered_anew() -> None:
+    missing = Missing("platelets", "laboratory results of this patient")
+    found = orders(assessment(verdicts=(verdict("platelets", "unknown", missing=(missing,)),)))
+    assert list(found) == ["Refer to the EXTEND-OP trial team"]
+
+
+@pytest.mark.parametrize(
+    ("born", "tests"), [("1971-11-23", ["2118-8"]), ("1971-11-22", []), ("1960-01-01", []), ("1985-06-01", ["2118-8"])]
+)
+def test_no_pregnancy_test_is_suggested_from_55_years_on(born: str, tests: list[str]) -> None:
+    person = Person("Patient/p", birth_date=parse_partial_date(born), birth_sex=Sex.FEMALE)
+    judged = assess(trial(), PatientFacts(person), date(2026, 11, 22))
+    found = orders(judged)
+    ordered = codes(found[LABS])
+    assert [code for code in ordered if code == "2118-8"] == tests
+    assert {"751-8", "777-3", "718-7", "1975-2", "1920-8", "1742-6"} <= set(ordered)
+
+
+def test_the_referral_goes_to_the_team_the_site_names() -> None:
+    contact = Contact("Trial office", reference="Organization/trial-office")
+    task = orders(assessment())["Refer to the EXTEND-OP trial team"][0]
+    assert "owner" not in task
+    owned = card(assessment(), contact)["suggestions"][0]["actions"][0]["resource"]
+    assert owned["owner"] == {"reference": "Organization/trial-office", "display": "Trial office"}
+    Task.model_validate(owned)
+
+
+def test_every_code_that_is_ordered_is_read_again() -> None:
+    catalog = load_catalog()
+    for group in load_orderables(mappings_directory()):
+        for order in group.orders:
+            assert order.criterion in {criterion.id for criterion in trial().criteria}
+            concepts = catalog.concepts(order.coding.system, order.coding.code)
+            assert concepts & {"lab", "imaging-procedure"}, order.coding.code
 
 
 def test_no_summary_reaches_140_characters() -> None:
@@ -159,11 +339,11 @@ def test_the_task_names_a_requester_and_encounter_only_where_known() -> None:
     assert task["encounter"] == {"reference": "Encounter/e1"}
 
 
-def test_the_same_question_on_the_same_day_has_the_same_uuids() -> None:
-    one, again, other = card(), card(), card(user=User("Practitioner", "Practitioner/other"))
-    assert one == again
-    assert one["uuid"] != other["uuid"]
-    assert one["uuid"] != one["suggestions"][0]["uuid"]
+def test_card_and_suggestions_have_uuids_of_their_own() -> None:
+    found = card(FULL)
+    uuids = [found["uuid"], *(suggestion["uuid"] for suggestion in found["suggestions"])]
+    assert len({UUID(text) for text in uuids}) == 4
+    assert found == card(FULL), "the same card has the same suggestions"
 
 
 def test_the_detail_answers_the_clinicians_questions_in_order() -> None:

@@ -29,18 +29,27 @@ KEYS = {
 }
 
 
-def service() -> dict[str, object]:
+def service(hook: str = "patient-view") -> dict[str, object]:
     response = ask("GET", "/cds-services")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    (found,) = response.json()["services"]
-    return found  # type: ignore[no-any-return]
+    found = {each["hook"]: each for each in response.json()["services"]}
+    return found[hook]  # type: ignore[no-any-return]
 
 
-def test_the_service_says_what_it_is() -> None:
-    found = service()
-    assert found["hook"] == "patient-view"
-    assert found["id"] == "extend-op-patient-view"
+HOOKS = ["patient-view", "order-select", "order-sign", "encounter-start"]
+
+
+def test_four_hooks_have_four_services_with_ids_of_their_own() -> None:
+    services = ask("GET", "/cds-services").json()["services"]
+    assert [(found["hook"], found["id"]) for found in services] == [(hook, f"extend-op-{hook}") for hook in HOOKS]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_service_says_what_it_is(hook: str) -> None:
+    found = service(hook)
+    assert found["hook"] == hook
+    assert found["id"] == f"extend-op-{hook}"
     assert found["title"]
     assert found["description"]
     assert found["version"] == "2.0.1"
@@ -105,9 +114,12 @@ def test_health() -> None:
 
 def test_openapi_names_the_routes() -> None:
     paths = ask("GET", "/openapi.json").json()["paths"]
-    assert set(paths) == {"/cds-services", "/cds-services/{service_id}", "/healthz", "/readyz"}
-    answers = paths["/cds-services/{service_id}"]["post"]["responses"]
-    assert {"200", "400", "404", "412", "413", "415"} <= set(answers)
+    calls = {f"/cds-services/extend-op-{hook}" for hook in HOOKS}
+    expected = {"/cds-services", *calls, *(f"{call}/feedback" for call in calls), "/healthz", "/readyz"}
+    assert expected | {"/api/feedback", "/api/suppressions", "/api/audit"} <= set(paths)
+    for call in calls:
+        answers = paths[call]["post"]["responses"]
+        assert {"200", "400", "401", "403", "412", "413", "415"} <= set(answers)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/cds-services/"])

@@ -12,7 +12,7 @@ import pytest
 from cds_service.domain.facts import Kind, PatientFacts, Person
 from cds_service.domain.trials import Trial
 from cds_service.errors import NoPatient
-from cds_service.screening.at_hook import Call, assess_at_hook
+from cds_service.screening.at_hook import Call, screen_at_hook
 from cds_service.screening.ports import Deliveries, Delivery
 
 Text = Delivery[str]
@@ -55,7 +55,7 @@ TRIAL = Trial("t", "1", "T", "T", "N", "https://registry.example/N", criteria=()
 def assess(delivered: Mapping[Kind, Text], server: Server | None = None, no_server: str = "no server") -> Reader:
     reader = Reader()
     call = Call("p", date(2026, 11, 22), delivered, server, no_server)
-    assessment = asyncio.run(assess_at_hook(call, TRIAL, reader, "9"))
+    assessment = asyncio.run(screen_at_hook(call, TRIAL, reader, "9")).assessment
     assert assessment.as_of == date(2026, 11, 22)
     assert assessment.engine_version == "9"
     return reader
