@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import httpx
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.catalog.loading import load_catalog, mappings_directory
@@ -15,14 +18,22 @@ from cds_service.catalog.sites import Contact
 from cds_service.catalog.watching import observation_codes
 from cds_service.cds.answering import TrialService
 from cds_service.cds.cards import Sender
+from cds_service.cds.clients import Reading, TrustedClient, read_clients
+from cds_service.cds.keys import fetch_over
+from cds_service.cds.tokens import TimeRules
+from cds_service.cds.trust import Trust, trust_clients
 from cds_service.config import Settings
 from cds_service.domain.facts import PatientFacts
 from cds_service.domain.trials import Trial
-from cds_service.errors import UsageError
+from cds_service.errors import ConfigurationError, UsageError
+from cds_service.fhir.bulk import download
 from cds_service.fhir.bundles import Found
+from cds_service.fhir.download_record import DownloadReport, Progress
 from cds_service.fhir.reading import read_patient
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
+from cds_service.fhir.smart import Credentials
+from cds_service.fhir.waiting import Patience
 from cds_service.screening.ports import Deliveries, Ledger, ReadRecord
 from cds_service.screening.silence import SilenceRules
 from cds_service.screening.speaking import SpeakingRules
@@ -83,6 +94,35 @@ def build_store(settings: Settings) -> Store:
     return open_store(settings.database_url)
 
 
+def build_clients(settings: Settings) -> tuple[TrustedClient, ...]:
+    """The EHRs whose signed calls are accepted; none where calls are unsigned. Raises ConfigurationError."""
+    if settings.trusted_clients is None:
+        return ()
+    reading = Reading(settings.public_url, settings.allow_public_test_issuer)
+    return read_clients(settings.trusted_clients, reading)
+
+
+def build_trust(
+    settings: Settings,
+    clients: Sequence[TrustedClient],
+    ledger: Ledger,
+    http: Callable[[], httpx.AsyncClient],
+    now: Callable[[], datetime],
+) -> Trust:
+    """How the calls of these EHRs are checked."""
+    times = TimeRules(settings.token_leeway_seconds, settings.token_max_age_seconds)
+    return trust_clients(clients, settings.public_url, times, ledger.replays, fetch_over(http), now)
+
+
+def check_startup(settings: Settings) -> None:
+    """Raises ConfigurationError for trusted clients that cannot be read or a database that cannot be used.
+
+    For a process that serves through others: they would fail one by one, and without a clear word.
+    """
+    build_clients(settings)
+    build_store(settings).close()
+
+
 def build_searches(catalog: Catalog) -> Searches:
     """The questions put to a record system, narrowed to the codes the mappings know."""
     return Searches(observation_codes(catalog))
@@ -91,6 +131,48 @@ def build_searches(catalog: Catalog) -> Searches:
 def build_relevance(settings: Settings) -> Relevance:
     """The words by which an unmapped code looks relevant."""
     return load_relevance(mappings_directory(settings.mappings_dir))
+
+
+def download_population(
+    settings: Settings,
+    base: str,
+    folder: Path,
+    *,
+    types: Sequence[str],
+    group: str | None = None,
+    since: datetime | None = None,
+    type_filter: Sequence[str] = (),
+    method: str = "export",
+    resume: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> DownloadReport:
+    """`fhir.bulk.download` as the settings say: who the client is, how many files at a time, how long to wait."""
+    return download(
+        base,
+        folder,
+        types=types,
+        group=group,
+        since=since,
+        type_filter=type_filter,
+        method=method,
+        resume=resume,
+        progress=progress,
+        credentials=fhir_credentials(settings),
+        parallel=settings.fhir_parallel,
+        patience=Patience(export_seconds=settings.fhir_export_hours * 3600),
+        ca_file=settings.fhir_ca_file,
+    )
+
+
+def fhir_credentials(settings: Settings) -> Credentials | None:
+    """Who the nightly run is to a FHIR server; None where it is nobody. Raises ConfigurationError for half of it."""
+    client_id, key = settings.fhir_client_id, settings.fhir_private_key_file
+    if client_id is None and key is None:
+        return None
+    if client_id is None or key is None:
+        lacking = "CDS_FHIR_CLIENT_ID" if client_id is None else "CDS_FHIR_PRIVATE_KEY_FILE"
+        raise ConfigurationError(f"{lacking} is not set: a client id and its private key go together")
+    return Credentials(client_id, key, settings.fhir_scopes)
 
 
 def record_reader(catalog: Catalog) -> ReadRecord[Found]:

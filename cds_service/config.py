@@ -10,6 +10,7 @@ import json
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -114,31 +115,101 @@ class Settings(BaseSettings):
     card_no_time_days: float = Field(
         default=7, ge=0, description="For so many days a user who had no time for a card is not shown it."
     )
+    fhir_client_id: str | None = Field(
+        default=None,
+        description="Client id under which the nightly run is registered at the FHIR server (SMART Backend Services).",
+    )
+    fhir_private_key_file: Path | None = Field(
+        default=None,
+        description="File of the private key that goes with it: EC P-384 or RSA, as PEM or JWK.",
+    )
+    fhir_scopes: Listed = Field(
+        default=(),
+        description="Scopes to ask for instead of the smallest ones that serve (system/Condition.rs and so on).",
+    )
+    fhir_ca_file: Path | None = Field(
+        default=None,
+        description="File of the certificate authority that vouches for the FHIR server, where it is the hospital's own.",
+    )
+    fhir_parallel: int = Field(
+        default=4, ge=1, le=32, description="Files or pages that the nightly run fetches at the same time."
+    )
+    fhir_export_hours: float = Field(
+        default=12, gt=0, description="Hours that a FHIR server is given to finish a bulk export."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="DEBUG, INFO, WARNING or ERROR. No level logs patient data."
     )
 
-    def check_address(self, host: str) -> None:
-        """Refuse to listen where unsigned calls would be unsafe.
+    def check_address(self, host: str, workers: int = 1) -> None:
+        """Refuse to listen where that would be unsafe.
 
-        Raises ConfigurationError, naming the setting, for an address that is not loopback
-        or a public URL as long as calls cannot be verified.
+        Raises ConfigurationError, naming the setting: for an address that is not loopback or
+        a public URL while calls cannot be verified; for what would let others in or lead
+        patient data out in the clear.
         """
+        for objection in (
+            self._who_may_call(host),
+            self._public_url(),
+            self._test_issuer(host),
+            self._where_data_go(),
+            self._shared_by(workers),
+        ):
+            if objection is not None:
+                raise ConfigurationError(objection)
+
+    def _who_may_call(self, host: str) -> str | None:
         if self.trusted_clients is not None:
-            raise ConfigurationError(
-                "CDS_TRUSTED_CLIENTS is set, but this version cannot verify signed calls yet:"
-                " unset it and listen on loopback (127.0.0.1)."
-            )
+            return None
         if self.public_url is not None:
-            raise ConfigurationError(
+            return (
                 "CDS_PUBLIC_URL is set but CDS_TRUSTED_CLIENTS is not: the service would answer anyone."
                 " Unset CDS_PUBLIC_URL, or name the EHRs to trust in CDS_TRUSTED_CLIENTS."
             )
         if not is_loopback(host):
-            raise ConfigurationError(
+            return (
                 f"Listening on {host or 'every address'} without CDS_TRUSTED_CLIENTS would answer anyone."
                 " Listen on 127.0.0.1, or name the EHRs to trust in CDS_TRUSTED_CLIENTS."
             )
+        return None
+
+    def _public_url(self) -> str | None:
+        if self.public_url is None or _is_plain(self.public_url):
+            return None
+        return (
+            "CDS_PUBLIC_URL must be an https URL without user, query or fragment (http on loopback only):"
+            " tokens are issued for exactly the URL the EHR calls."
+        )
+
+    def _test_issuer(self, host: str) -> str | None:
+        if not self.allow_public_test_issuer:
+            return None
+        public = self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or "")
+        if is_loopback(host) and not public:
+            return None
+        return (
+            "CDS_ALLOW_PUBLIC_TEST_ISSUER trusts an issuer whose private key anyone has: it is for development on"
+            " loopback. Unset it, or listen on 127.0.0.1 without a public URL."
+        )
+
+    def _where_data_go(self) -> str | None:
+        for server in self.allowed_fhir_servers:
+            if not _is_plain(server):
+                return (
+                    f"CDS_ALLOWED_FHIR_SERVERS: '{server}' must be an https URL without user, query or fragment"
+                    " (http on loopback only): an access token is sent there."
+                )
+        if any("*" in origin for origin in self.cors_origins):
+            return "CDS_CORS_ORIGINS must name each origin: '*' would let any web site call as if it were an EHR."
+        return None
+
+    def _shared_by(self, workers: int) -> str | None:
+        if workers > 1 and self.database_url == "memory:":
+            return (
+                "CDS_DATABASE_URL is memory:, which workers do not share: a token could be used once with each."
+                " Serve with one worker, or name a database."
+            )
+        return None
 
     def as_environment(self) -> dict[str, str]:
         """The settings that differ from the defaults, as environment variables for worker processes."""
@@ -169,6 +240,17 @@ def is_loopback(host: str) -> bool:
         return ip_address(bare).is_loopback
     except ValueError:
         return False
+
+
+def _is_plain(url: str) -> bool:
+    """Whether a URL is https (http on loopback) and nothing but scheme, host and path."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return secure and bool(host) and parts.username is None and not {"?", "#", "\\"} & set(url)
 
 
 def _explain(error: ValidationError) -> str:

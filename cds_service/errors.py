@@ -7,6 +7,8 @@
     │   ├── TooLarge                over a limit                                                 HTTP 413
     │   └── NoPatient               no Patient, or not the one asked for                         HTTP 412
     ├── RemoteError                 a FHIR server refused or could not be reached                exit 4
+    ├── NotTrusted                  a call whose sender is not known for certain                     HTTP 401
+    ├── TooManyCalls                more calls than agreed; holds when to try again                  HTTP 429
     ├── MappingError                mapping files with mistakes; holds all of them               exit 3
     └── ConfigurationError          a setting is missing, contradictory or unsafe                exit 2
 
@@ -45,6 +47,18 @@ class NoPatient(SourceError):
 
 class RemoteError(CdsServiceError):
     """A remote server could not be reached, refused, or answered what is not FHIR."""
+
+
+class NotTrusted(CdsServiceError):
+    """A call without a token that holds. Why is counted, not told."""
+
+
+class TooManyCalls(CdsServiceError):
+    """More calls than agreed: `retry_after` says in whole seconds when the next will be answered."""
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"too many calls: try again in {retry_after} s")
 
 
 class MappingError(CdsServiceError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class TrustedClient:
     jku: str | None = None
     keys: tuple[PublicKey, ...] = ()
     tenants: frozenset[str] = frozenset()
-    servers: AllowedServers = AllowedServers((), loopback=False)
+    servers: AllowedServers = field(default_factory=lambda: AllowedServers((), loopback=False))
     cors_origins: tuple[str, ...] = ()
     calls_per_minute: int | None = None
 
@@ -153,7 +153,7 @@ def _origins(entry: Entry) -> tuple[str, ...]:
 
 
 def objection_to(url: str) -> str | None:
-    """What speaks against a URL an operator lists, None where nothing does: https (http on loopback), plain, harmless."""
+    """What speaks against a URL that an operator lists; None for https (http on loopback), plain, leading anywhere."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:

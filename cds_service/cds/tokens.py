@@ -40,7 +40,7 @@ TOKEN_ID_AT_MOST = 1024
 class Refusal(Enum):
     """Why a call is not trusted; the value labels a metric."""
 
-    NO_TOKEN = "no_token"
+    NO_TOKEN = "no_token"  # noqa: S105  a name
     MALFORMED = "malformed"
     ALGORITHM = "algorithm"
     ISSUER = "issuer"
@@ -53,7 +53,7 @@ class Refusal(Enum):
     NOT_YET = "not_yet"
     TOO_OLD = "too_old"
     TENANT = "tenant"
-    TOKEN_ID = "token_id"
+    TOKEN_ID = "token_id"  # noqa: S105  a name
     REPLAYED = "replayed"
 
 

@@ -18,6 +18,7 @@ import httpx
 
 from cds_service.domain.facts import Kind
 from cds_service.fhir.bundles import Found
+from cds_service.fhir.connecting import JudgedTransport
 from cds_service.fhir.pages import Page, read_page
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import Server
@@ -28,16 +29,18 @@ _LONGEST = 60.0
 _HEADERS = {"Accept": "application/fhir+json, application/json;q=0.9", "Prefer": "handling=strict"}
 
 
-def open_http() -> httpx.AsyncClient:
+def open_http(*, judged: bool = True) -> httpx.AsyncClient:
     """The process's HTTP client: no redirects, no proxy or credentials taken from the environment.
 
-    Its library logs URLs at INFO and headers at DEBUG, patients' ids and tokens among them:
-    both are silenced, whatever the level of the service's own log.
+    Addresses are judged before they are connected to, unless whoever runs the command named
+    the server. The library logs URLs at INFO and headers at DEBUG, patients' ids and tokens
+    among them: both are silenced, whatever the level of the service's own log.
     """
     for talkative in ("httpx", "httpcore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=40)
-    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=_LONGEST, limits=limits)
+    transport = JudgedTransport(limits) if judged else httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+    return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=_LONGEST)
 
 
 class _Refused(Exception):

@@ -44,7 +44,7 @@ async def _fetch(
     server = AllowedServers((base,)).find(base)
     if server is None:
         raise UsageError("the FHIR base URL is not one: expected http(s)://host/path without query or user")
-    async with open_http() as http:
+    async with open_http(judged=False) as http:
         deadline = asyncio.get_running_loop().time() + within_seconds
         session = ServerSession(http, searches, server, None, deadline, _MOST_PAGE_BYTES)
         kinds = tuple(Kind)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime
+from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
@@ -15,15 +16,26 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import clock
-from cds_service.bootstrap import build_store, build_trial_service, engine_version
+from cds_service.bootstrap import (
+    build_clients,
+    build_store,
+    build_trial_service,
+    build_trust,
+    check_startup,
+    engine_version,
+)
+from cds_service.cds.clients import TrustedClient
 from cds_service.config import Settings, read_settings
 from cds_service.fhir.client import open_http
 from cds_service.store.opening import Store
 from cds_service.web import errors
 from cds_service.web.audit import audit_routes
 from cds_service.web.feedback import feedback_routes
+from cds_service.web.gates import Gate, this_machine_only, trusted_systems_only
 from cds_service.web.health import health_routes
 from cds_service.web.hooks import HookDesk, hook_routes, no_such_service
+from cds_service.web.limits import Allowances
+from cds_service.web.metrics import MULTIPROCESS, HookMetrics, metrics_routes
 
 LOOPBACK_ORIGINS = r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?"
 
@@ -56,7 +68,8 @@ def create_app(
     """
     store = build_store(settings)
     service = build_trial_service(settings, store.ledger)
-    http = _Http()
+    http, metrics, clients = _Http(), HookMetrics(), build_clients(settings)
+    gate = _gate(settings, clients, store, http, metrics, now)
     app = FastAPI(
         title="CDS Hooks service of EXTEND-OP",
         version=engine_version(),
@@ -68,17 +81,34 @@ def create_app(
     errors.install(app)
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=list(settings.cors_origins),
-        allow_origin_regex=LOOPBACK_ORIGINS,
+        allow_origins=[*settings.cors_origins, *(origin for client in clients for origin in client.cors_origins)],
+        allow_origin_regex=None if clients else LOOPBACK_ORIGINS,
         allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type"],
         max_age=600,
     )
-    desk = HookDesk(service, today, http, settings.max_body_bytes, now=now)
+    desk = HookDesk(service, today, http, settings.max_body_bytes, gate, now, metrics)
     for routes in (hook_routes(desk), feedback_routes(desk), audit_routes(store.ledger.audit), no_such_service(desk)):
         app.include_router(routes)
-    app.include_router(health_routes(service))
+    app.include_router(health_routes(service, store.healthy))
+    reasons = frozenset(reason.coding.code for reason in service.sender.override_reasons)
+    app.include_router(metrics_routes(metrics, store, reasons, open_to_all=bool(clients)))
     return app
+
+
+def _gate(
+    settings: Settings,
+    clients: Sequence[TrustedClient],
+    store: Store,
+    http: Callable[[], httpx.AsyncClient],
+    metrics: HookMetrics,
+    now: Callable[[], datetime],
+) -> Gate:
+    """Who may call: EHRs whose signature holds where any are trusted, else this machine."""
+    if not clients:
+        return this_machine_only
+    allowances = Allowances({client.issuer: client.calls_per_minute or settings.calls_per_minute for client in clients})
+    return trusted_systems_only(build_trust(settings, clients, store.ledger, http, now), allowances, metrics.refused)
 
 
 def _lifespan(http: _Http, store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -108,10 +138,19 @@ def app_from_environment() -> FastAPI:
 
 def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
     """Serve until stopped. Raises ConfigurationError for an address that would be unsafe."""
-    settings.check_address(host)
+    settings.check_address(host, workers)
     _log_to_stderr(settings)
+    if workers == 1:
+        _run(create_app(settings), settings, host, port)
+        return
+    check_startup(settings)
     os.environ.update(settings.as_environment())
-    app: FastAPI | str = "cds_service.web.app:app_from_environment" if workers > 1 else create_app(settings)
+    with TemporaryDirectory(prefix="cds-metrics-") as shared:
+        os.environ[MULTIPROCESS] = shared
+        _run("cds_service.web.app:app_from_environment", settings, host, port, workers)
+
+
+def _run(app: FastAPI | str, settings: Settings, host: str, port: int, workers: int = 1) -> None:
     uvicorn.run(
         app,
         host=host,

@@ -21,7 +21,11 @@ _PROXY_HEADERS = (
 
 
 def check_caller(request: Request) -> None:
-    """Refuse with 403 a call that came through a proxy or from another machine."""
+    """Refuse with 403 a call that came through a proxy, from another machine, or under a name that is not loopback's.
+
+    The name: a page of another site can make its own name lead to this machine, and then
+    read what is answered to it as if it were its own (DNS rebinding).
+    """
     if any(name in request.headers for name in _PROXY_HEADERS):
         raise HTTPException(
             403, "unsigned calls are accepted on this machine only, and this one came through a proxy: call directly"
@@ -29,18 +33,28 @@ def check_caller(request: Request) -> None:
     host = request.client.host if request.client else ""
     if _is_address(host) and not is_loopback(host):
         raise HTTPException(403, "unsigned calls are accepted from this machine only: call from loopback")
+    if not is_loopback(_named(request)):
+        raise HTTPException(403, "unsigned calls are accepted under a loopback name only: call 127.0.0.1 or localhost")
 
 
 def check_operator(request: Request) -> None:
-    """Refuse with 403 what does not come from this machine itself, under a name of its own.
+    """Refuse with 403 what does not come from this machine itself.
 
     A page of another site, open in a browser on this machine, must not read what the
-    operator may: neither by its origin nor by a name of its own that leads here.
+    operator may, even where that site may call the hooks.
     """
     check_caller(request)
-    names = [request.url.hostname or "", _host_of(request.headers.get("origin", ""))]
-    if any(name and not is_loopback(name) for name in names):
+    origin = _host_of(request.headers.get("origin", ""))
+    if origin and not is_loopback(origin):
         raise HTTPException(403, "this is answered on this machine only: open it on 127.0.0.1")
+
+
+def _named(request: Request) -> str:
+    """The host that the caller addressed; empty for one that cannot be read, or none."""
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _host_of(origin: str) -> str:

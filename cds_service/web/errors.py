@@ -3,8 +3,10 @@
 | exception | status |
 |---|---|
 | NotFhir | 400 |
+| NotTrusted | 401, bare |
 | NoPatient | 412 |
 | TooLarge | 413 |
+| TooManyCalls | 429, with Retry-After |
 | UsageError | 400 |
 | RemoteError | 502 |
 | another CdsServiceError | 500 |
@@ -25,14 +27,25 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cds_service.errors import CdsServiceError, NoPatient, NotFhir, RemoteError, TooLarge, UsageError
+from cds_service.errors import (
+    CdsServiceError,
+    NoPatient,
+    NotFhir,
+    NotTrusted,
+    RemoteError,
+    TooLarge,
+    TooManyCalls,
+    UsageError,
+)
 
 _LOG = logging.getLogger(__name__)
 _MEDIA_TYPE = "application/fhir+json"
 _STATUSES: tuple[tuple[type[CdsServiceError], int], ...] = (
     (NotFhir, 400),
+    (NotTrusted, 401),
     (NoPatient, 412),
     (TooLarge, 413),
+    (TooManyCalls, 429),
     (UsageError, 400),
     (RemoteError, 502),
 )
@@ -44,7 +57,9 @@ _ISSUE_CODES = {
     412: "required",
     413: "too-long",
     415: "not-supported",
+    429: "throttled",
     502: "transient",
+    503: "transient",
 }
 _ADVICE = {412: "Send the prefetch key 'patient', or a fhirServer and fhirAuthorization with which it can be read."}
 
@@ -71,6 +86,17 @@ def install(app: FastAPI) -> None:
 
 
 async def _answer_own(request: Request, error: Exception) -> Response:
+    match error:
+        case NotTrusted():
+            # Bare: why a token is refused helps only whoever forges one.
+            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+        case TooManyCalls():
+            return _respond(429, f"{_where(request)}: {error}", {"Retry-After": str(error.retry_after)})
+        case _:
+            return _answer_expected(request, error)
+
+
+def _answer_expected(request: Request, error: Exception) -> Response:
     status = status_of(error)
     advice = _ADVICE.get(status)
     return _respond(status, f"{_where(request)}: {error}" + (f". {advice}" if advice else ""))

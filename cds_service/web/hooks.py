@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -18,22 +18,14 @@ from cds_service.cds import discovery, wire
 from cds_service.cds.answering import Answer, Asker, Moment, TrialService, patient_key
 from cds_service.screening.entries import Asked, AuditEntry, PatientKey
 from cds_service.web.bodies import check_media_type, read_body
-from cds_service.web.callers import check_caller
 from cds_service.web.errors import status_of
+from cds_service.web.gates import Gate, this_machine_only
+from cds_service.web.metrics import HookMetrics
 from cds_service.web.openapi import describe_discovery, describe_hook
 
 _LOG = logging.getLogger(__name__)
 _NOBODY = PatientKey("", "")
 _REFUSED = frozenset({401, 403, 429})
-
-Gate = Callable[[Request], Awaitable[Asker]]
-"""Says which system a request comes from; raises what the request is refused with."""
-
-
-async def this_machine_only(request: Request) -> Asker:
-    """The gate while calls cannot be verified: unsigned calls from this machine itself."""
-    check_caller(request)
-    return Asker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +38,7 @@ class HookDesk:
     max_body_bytes: int
     gate: Gate = this_machine_only
     now: Callable[[], datetime] = clock.now
+    metrics: HookMetrics = field(default_factory=HookMetrics)
 
     @property
     def hooks(self) -> dict[str, str]:
@@ -116,7 +109,9 @@ async def _visited(service_id: str, desk: HookDesk, hook: str, request: Request)
         visit.status = status_of(error)
         raise
     finally:
-        _log(service_id, time.perf_counter() - started, visit)
+        seconds = time.perf_counter() - started
+        _log(service_id, seconds, visit)
+        desk.metrics.answered(service_id, visit.status, seconds, cards=1 if visit.answer and visit.answer.card else 0)
         desk.service.ledger.audit.note(_audited(desk, hook, service_id, visit))
 
 

@@ -36,6 +36,7 @@ def served(log: Path, workers: int, **environment: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    environment = {"CDS_DATABASE_URL": f"sqlite:///{log.parent}/ledger.sqlite"} | environment
     command = [sys.executable, "-c", START.format(f"'127.0.0.1', {port}, workers={workers}")]
     with log.open("wb") as written:
         process = subprocess.Popen(command, stderr=written, env=os.environ | environment, cwd=log.parent)
@@ -83,7 +84,8 @@ def ask(service: str, **body: Any) -> httpx.Response:
 
 def filled(service: str, fhir: str) -> dict[str, Any]:
     """The advertised prefetch, filled in as an EHR would."""
-    (offered,) = httpx.get(f"{service}/cds-services").json()["services"]
+    listed = httpx.get(f"{service}/cds-services").json()["services"]
+    offered = next(one for one in listed if one["hook"] == "patient-view")
     templates = {key: text.replace("{{context.patientId}}", FITTING) for key, text in offered["prefetch"].items()}
     found = {}
     for key, query in templates.items():

@@ -79,9 +79,44 @@ def test_a_public_url_needs_trusted_clients() -> None:
         settings(public_url="https://cds.example").check_address("127.0.0.1")
 
 
-def test_trusted_clients_are_not_pretended_to_be_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="CDS_TRUSTED_CLIENTS"):
-        settings(trusted_clients=tmp_path / "clients.yaml").check_address("127.0.0.1")
+def test_with_trusted_clients_any_address_will_do(tmp_path: Path) -> None:
+    trusting = settings(trusted_clients=tmp_path / "clients.yaml", public_url="https://cds.example/hooks")
+    for host in ("127.0.0.1", "0.0.0.0", "::", "192.0.2.1"):
+        trusting.check_address(host)
+
+
+UNSAFE = [
+    ({"public_url": "http://cds.example"}, "CDS_PUBLIC_URL"),
+    ({"public_url": "https://cds.example?x=1"}, "CDS_PUBLIC_URL"),
+    ({"public_url": "https://user@cds.example"}, "CDS_PUBLIC_URL"),
+    ({"public_url": "cds.example"}, "CDS_PUBLIC_URL"),
+    ({"public_url": "https://[::1"}, "CDS_PUBLIC_URL"),
+    ({"public_url": "https://cds.example", "allow_public_test_issuer": True}, "CDS_ALLOW_PUBLIC_TEST_ISSUER"),
+    ({"allowed_fhir_servers": ("http://ehr.example/fhir",)}, "CDS_ALLOWED_FHIR_SERVERS"),
+    ({"allowed_fhir_servers": ("https://ehr.example/fhir", "ftp://ehr.example")}, "CDS_ALLOWED_FHIR_SERVERS"),
+    ({"cors_origins": ("*",)}, "CDS_CORS_ORIGINS"),
+    ({"cors_origins": ("https://*.example",)}, "CDS_CORS_ORIGINS"),
+]
+
+
+@pytest.mark.parametrize(("unsafe", "named"), UNSAFE)
+def test_what_is_unsafe_is_refused_and_named(tmp_path: Path, unsafe: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        settings(trusted_clients=tmp_path / "clients.yaml", **unsafe).check_address("127.0.0.1")
+
+
+def test_the_public_test_issuer_is_for_loopback(tmp_path: Path) -> None:
+    trying = settings(trusted_clients=tmp_path / "clients.yaml", allow_public_test_issuer=True)
+    trying.check_address("127.0.0.1")
+    with pytest.raises(ConfigurationError, match="CDS_ALLOW_PUBLIC_TEST_ISSUER"):
+        trying.check_address("0.0.0.0")
+
+
+def test_workers_do_not_share_what_is_in_memory() -> None:
+    settings(database_url="memory:").check_address("127.0.0.1", 1)
+    settings(database_url="sqlite:////tmp/x").check_address("127.0.0.1", 4)
+    with pytest.raises(ConfigurationError, match="CDS_DATABASE_URL"):
+        settings(database_url="memory:").check_address("127.0.0.1", 2)
 
 
 def test_worker_processes_get_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
