@@ -8,6 +8,7 @@ comparators decide only when they must).
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import assert_never
 
 from cds_service.domain.facts import Comparator
 from cds_service.domain.truth import Truth, known
@@ -29,6 +30,8 @@ def at_most(value: Decimal, comparator: Comparator | None, limit: Decimal) -> Tr
             return Truth.FALSE if value >= limit else Truth.UNKNOWN
         case Comparator.AT_LEAST:
             return Truth.FALSE if value > limit else Truth.UNKNOWN
+        case _:
+            assert_never(comparator)
 
 
 def below(value: Decimal, comparator: Comparator | None, limit: Decimal) -> Truth:
@@ -42,3 +45,5 @@ def below(value: Decimal, comparator: Comparator | None, limit: Decimal) -> Trut
             return Truth.TRUE if value < limit else Truth.UNKNOWN
         case Comparator.MORE | Comparator.AT_LEAST:
             return Truth.FALSE if value >= limit else Truth.UNKNOWN
+        case _:
+            assert_never(comparator)

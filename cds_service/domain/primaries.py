@@ -52,9 +52,8 @@ def read_primaries(conditions: Iterable[Condition], types: frozenset[str]) -> tu
 
 def type_words(name: str | None) -> str:
     """A tumour type for people: "CRC" stays, "ESOPHAGUS" becomes "esophagus"."""
-    if name is None:
-        return "type not known"
-    return name if len(name) <= 3 else name.lower()
+    known = name or "type not known"
+    return known if len(known) <= 3 else known.lower()
 
 
 def _primary(condition: Condition, types: frozenset[str]) -> Primary | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 
 class Truth(Enum):
@@ -47,6 +47,8 @@ class Truth(Enum):
                 return Truth.TRUE
             case Truth.UNKNOWN:
                 return Truth.UNKNOWN
+            case _:
+                assert_never(self)
 
 
 def known(value: bool) -> Truth:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import assert_never
 
 from cds_service.domain.case import Case
 from cds_service.domain.codes import Meaning, MeaningBasis, of_concept
@@ -246,6 +247,8 @@ def _told(case: Case, decision: Decision) -> _Signs:
             return _Signs(speaking=f"Pregnancy test {when}")
         case Truth.UNKNOWN:
             return _Signs(open=f"pregnancy test {when} does not decide ({_why_open(case, result, decision)})")
+        case _:
+            assert_never(decision.truth)
 
 
 def _answer_words(result: LabResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import assert_never
 
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import AgeAtLeast, Outcome, PerformanceAtMost
@@ -52,6 +53,8 @@ def judge_age(rule: AgeAtLeast, case: Case, as_of: AsOf) -> Finding:
         case Truth.UNKNOWN:
             missing = (Missing("birth date", "record the exact date of birth"),)
             return Finding(Outcome.UNKNOWN, f"Born {born}: aged {text}", evidence=evidence, missing=missing)
+        case _:
+            assert_never(of_age)
 
 
 def _years(born: PartialDate, as_of: AsOf) -> str:
@@ -147,14 +150,12 @@ def _judge_latest(rule: PerformanceAtMost, scores: _Scores, as_of: AsOf) -> Find
 
 
 def _outcome(rule: PerformanceAtMost, item: PerformanceStatus) -> Outcome:
-    score = item.score
-    if score is None:
+    """Of a Karnofsky score between the two limits nothing can be said; every ECOG score decides."""
+    score, by_ecog = item.score, item.scale is Scale.ECOG
+    if score is None or (not by_ecog and rule.karnofsky_fails_to < score < rule.karnofsky_passes_from):
         return Outcome.UNKNOWN
-    if item.scale is Scale.ECOG:
-        return Outcome.PASS if score <= rule.ecog else Outcome.FAIL
-    if score >= rule.karnofsky_passes_from:
-        return Outcome.PASS
-    return Outcome.FAIL if score <= rule.karnofsky_fails_to else Outcome.UNKNOWN
+    kept = score <= rule.ecog if by_ecog else score >= rule.karnofsky_passes_from
+    return Outcome.PASS if kept else Outcome.FAIL
 
 
 def _shown(item: PerformanceStatus) -> str:

@@ -46,9 +46,7 @@ class OverallResponse:
 
     @property
     def words(self) -> str:
-        """The statement for people."""
-        if not self.statements:
-            return ""
+        """The statement for people; there is one wherever something is said."""
         said = self.statements[0]
         marked = ", preliminary" if said.preliminary else ""
         return f"{said.response.value} on {said.date}{marked}"
