@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -35,8 +36,10 @@ def ec_key(name: str = "ec", curve: str = "P-384") -> ECKey:
 
 @cache
 def rsa_key(name: str = "rsa", bits: int = 2048) -> RSAKey:
-    """A key pair for RS384."""
-    return RSAKey.generate_key(bits, {"kid": name})
+    """A key pair for RS384; a short one only to be refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return RSAKey.generate_key(bits, {"kid": name})
 
 
 def public(*keys: ECKey | RSAKey) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -95,9 +96,11 @@ def _elliptic(jwk: dict[str, Any]) -> ECKey:
 
 
 def _rsa(jwk: dict[str, Any]) -> RSAKey:
-    key = RSAKey.import_key(jwk)
-    if key.public_key.key_size < RSA_BITS_AT_LEAST:
+    modulus = urlsafe_b64decode(jwk["n"] + "==")
+    if int.from_bytes(modulus).bit_length() < RSA_BITS_AT_LEAST:
         raise KeyMistake(f"is an RSA key of fewer than {RSA_BITS_AT_LEAST} bits")
+    key = RSAKey.import_key(jwk)
+    _ = key.public_key
     return key
 
 
