@@ -180,7 +180,7 @@ class FaultyServer:
         scopes = asked.form["scope"].split()
         if self.known_scopes is not None and not set(scopes) <= self.known_scopes:
             return as_json({"error": "invalid_scope"}, 400)
-        token = f"secret-token-{len(self.tokens) + 1}"
+        token = f"secret-token-{len(self.assertions)}"
         self.tokens[token] = now() + timedelta(seconds=self.token_seconds)
         given = {"access_token": token, "token_type": "bearer", "expires_in": self.token_seconds}
         return as_json(given | {"scope": " ".join(scopes)})
@@ -205,6 +205,7 @@ def faulty_server() -> Iterator[FaultyServer]:
 
     class Answering(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # head and body in one packet: two make the other side wait
 
         def _respond(self) -> None:
             parts = urlsplit(self.path)

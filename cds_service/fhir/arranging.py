@@ -21,7 +21,7 @@ from cds_service.fhir.download_record import ErrorEntry
 from cds_service.fhir.downloads import open_lines
 from cds_service.fhir.references import plain_name
 
-UNREADABLE_STEM = "Unreadable"
+UNREADABLE_STEM = "unreadable"
 
 
 class _Issue(msgspec.Struct):
@@ -59,7 +59,7 @@ _identities = msgspec.json.Decoder(_Identity)
 def split_by_type(path: Path, number: str, types: Collection[str]) -> Counter[str]:
     """Rows by type of a file of mixed types, written to a file for each of `types` (all, where none are named).
 
-    A row too broken to tell its type goes to `Unreadable.mNNNNN.ndjson`, for the reader to quarantine.
+    A row too broken to tell its type goes to `unreadable.mNNNNN.ndjson`, for the reader to quarantine.
     """
     rows: Counter[str] = Counter()
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ For the `screen` command:
 
 `folder` then holds `TYPE.NNNNN.ndjson` (`.ndjson.gz` where the server sent it gzipped), and
 `download.json`. Only these end in `.ndjson` or `.ndjson.gz`; a row whose type cannot be read
-is in `Unreadable.mNNNNN.ndjson`. `report.incomplete` says why the list of last time must be
+is in `unreadable.mNNNNN.ndjson`. `report.incomplete` says why the list of last time must be
 kept; `report.unavailable` which types the server does not give, so that what rests on them is
 "not retrieved"; `report.transaction_time` where the next `since` starts; `report.deleted` what
 to take out of a folder this one is laid over (`arranging.strike`). `_typeFilter` saves work

@@ -70,7 +70,7 @@ def read_key(path: Path) -> SigningKey:
         raise _bad_key(f"cannot be read ({error.strerror})") from None
     try:
         return _in_json(json.loads(text)) if text.lstrip()[:1] == b"{" else _in_pem(text)
-    except (ValueError, KeyError, TypeError, JoseError):
+    except (ValueError, LookupError, TypeError, JoseError):
         raise _bad_key("holds no private key that can be used: expected EC P-384 or RSA as PEM or JWK") from None
 
 

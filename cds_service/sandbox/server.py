@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -59,13 +60,14 @@ def embedded_fhir_server(resources: Iterable[Resource] = (), port: int = 0) -> I
     _add_search_parameters(sekmet)
     bound = open_port(port)
     base = f"{address(bound)}/fhir"
-    app = _application(sekmet, base, bound.getsockname()[1])
-    _store(app, resources)
-    with Served(app, bound, "FHIR server"):
-        try:
-            yield base
-        finally:
-            app.state.ctx.subscriptions.pool.shutdown(wait=False, cancel_futures=True)
+    with TemporaryDirectory(prefix="cds-sandbox-") as exports:
+        app = _application(sekmet, base, bound.getsockname()[1], exports)
+        _store(app, resources)
+        with Served(app, bound, "FHIR server"):
+            try:
+                yield base
+            finally:
+                app.state.ctx.subscriptions.pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _sekmet() -> ModuleType:
@@ -87,13 +89,14 @@ def _add_search_parameters(sekmet: ModuleType) -> None:
             known[name] = sekmet.fhir.search_params.SearchParam(name, value_kind, paths, target)
 
 
-def _application(sekmet: ModuleType, base: str, port: int) -> FastAPI:
-    """The server's application: loopback only, nothing on disk, no simulated departments, no log of bodies."""
+def _application(sekmet: ModuleType, base: str, port: int, exports: str) -> FastAPI:
+    """The server's application: loopback only, only exports on disk, no simulated departments, no log of bodies."""
     settings = sekmet.config.Settings(
         base_url=base,
         host="127.0.0.1",
         port=port,
         db_path=":memory:",
+        data_dir=exports,
         facility_name="Sandbox Hospital",
         simulator={"enabled": False},
         log_inbound=False,

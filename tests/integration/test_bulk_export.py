@@ -227,10 +227,10 @@ def test_files_without_a_type_are_sorted_by_type(server, run, tmp_path):
     name = server.add_file(None, header + patients("p2") + [{"resourceType": "Claim", "id": "x"}])
     server.files[name] += b'{"resourceType":"Condition","id":"c2"\n{"broken\n'
     report = run()
-    assert report.counts == {"Patient": 2, "Condition": 2, "Unreadable": 1}
+    assert report.counts == {"Patient": 2, "Condition": 2, "unreadable": 1}
     assert rows(tmp_path, "Patient") == ["p1", "p2"]
     assert (tmp_path / "data/Condition.m00002.ndjson").read_bytes() == b'{"resourceType":"Condition","id":"c2"\n'
-    assert (tmp_path / "data/Unreadable.m00002.ndjson").read_bytes() == b'{"broken\n'
+    assert (tmp_path / "data/unreadable.m00002.ndjson").read_bytes() == b'{"broken\n'
     assert not list(tmp_path.glob("data/Claim*"))
 
 
