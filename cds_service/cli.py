@@ -70,6 +70,8 @@ app = typer.Typer(
 )
 mappings_app = typer.Typer(help="Check and look into the mapping files.", no_args_is_help=True)
 app.add_typer(mappings_app, name="mappings")
+sandbox_app = typer.Typer(help="Run the sandbox, or make a synthetic population.")
+app.add_typer(sandbox_app, name="sandbox")
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 
@@ -127,13 +129,16 @@ def serve(
     serve_forever(read_settings(), host, port, workers)
 
 
-@app.command(epilog="Example: cds-service sandbox --port 8000")
+@sandbox_app.callback(invoke_without_command=True, epilog="Example: cds-service sandbox --port 8000")
 def sandbox(
+    context: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the EHR pages; 0 takes any.")] = 8000,
     patients: Annotated[int | None, typer.Option(min=1, help="Only the first so many synthetic patients.")] = None,
     fhir: Annotated[str | None, typer.Option(metavar="URL", help="Use this FHIR server, not the embedded one.")] = None,
 ) -> None:
     """Run the sandbox EHR and the service together, on loopback, with synthetic patients."""
+    if context.invoked_subcommand is not None:
+        return
     from cds_service.sandbox.running import running_sandbox  # noqa: PLC0415  needs the optional extra
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -144,6 +149,27 @@ def sandbox(
             signal.pause()
         except KeyboardInterrupt:
             typer.echo("Stopping.", err=True)
+
+
+@sandbox_app.command(
+    "generate", epilog="Example: cds-service sandbox generate --patients 20000 --seed 1 --out population"
+)
+def sandbox_generate(
+    patients: Annotated[int, typer.Option(min=1, help="How many patients.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder to write to.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day it is made for; 2026-11-22 if left out.")
+    ] = None,
+    files: Annotated[int, typer.Option(min=1, max=999, help="Files for each resource type.")] = 1,
+    gzip: Annotated[bool, typer.Option("--gzip", help="Write .ndjson.gz.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes to use; one a core if left out.")] = None,
+) -> None:
+    """Write a synthetic population as bulk NDJSON, with truth.ndjson: what each relevant patient was built for."""
+    from cds_service.sandbox.population.command import generate_with_progress  # noqa: PLC0415  not for the service
+
+    day = _day(as_of) if as_of else None
+    generate_with_progress(patients, seed, out, day, files=files, gzip=gzip, workers=workers)
 
 
 @mappings_app.command("check", epilog="Example: cds-service mappings check --directory my-mappings")
