@@ -218,5 +218,13 @@ class _Due:
 
 
 def patient_key(call: HookCall, asker: Asker) -> PatientKey:
-    """Which patient of which record system: its FHIR base, or the issuer where the call names none."""
-    return PatientKey((call.fhir_server or asker.issuer).rstrip("/"), call.patient_id)
+    """Which patient of which record system: its FHIR base, or the issuer where the call names none.
+
+    A server that a signed call may not point to is not taken for its patient's either: it
+    would let one hospital write into the history of another's patients.
+    """
+    base = (call.fhir_server or "").rstrip("/")
+    if asker.servers is not None:
+        server = asker.servers.find(base) if base else None
+        return PatientKey(asker.issuer if server is None else server.base, call.patient_id)
+    return PatientKey(base or asker.issuer, call.patient_id)

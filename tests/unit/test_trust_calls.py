@@ -31,6 +31,10 @@ from signing import (
     sign,
 )
 
+from cds_service.cds.answering import Asker, patient_key
+from cds_service.cds.wire import HookCall
+from cds_service.fhir.servers import AllowedServers
+from cds_service.screening.entries import PatientKey
 from cds_service.web.app import create_app
 
 JSON = {"Content-Type": "application/json"}
@@ -255,6 +259,21 @@ def test_the_entrys_server_is_asked_and_does_not_lead_elsewhere(app: FastAPI, el
     assert answer.status_code == 200
     assert len(asked) >= 8
     assert all(url.startswith(f"{ISSUER}/") for url in asked)
+
+
+@pytest.mark.parametrize(
+    ("server", "base"),
+    [
+        (ISSUER, ISSUER),
+        ("https://EHR.example:443/fhir/", ISSUER),
+        ("https://other-hospital.example/fhir", "https://north.example"),
+        (None, "https://north.example"),
+    ],
+)
+def test_a_patient_belongs_to_a_server_the_caller_may_point_to(server: str | None, base: str) -> None:
+    asker = Asker("https://north.example", "", AllowedServers([ISSUER], loopback=False))
+    asked = HookCall(**(dict.fromkeys(HookCall.__struct_fields__) | {"patient_id": "p", "fhir_server": server}))
+    assert patient_key(asked, asker) == PatientKey(base, "p")
 
 
 def test_keys_are_fetched_from_the_listed_place_and_a_new_one_is_noticed(
