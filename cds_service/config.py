@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     )
     fhir_ca_file: Path | None = Field(
         default=None,
-        description="File of the certificate authority that vouches for the FHIR server, where it is the hospital's own.",
+        description="PEM file of the certificate authority of the FHIR server, where it is the hospital's own.",
     )
     fhir_parallel: int = Field(
         default=4, ge=1, le=32, description="Files or pages that the nightly run fetches at the same time."

@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cds_service.errors import UsageError
+from cds_service.errors import SourceError, UsageError
 from cds_service.fhir.download_record import (
     DownloadReport,
     Progress,
@@ -77,14 +77,17 @@ def download(
     where the server refuses, cannot be reached or does not finish, SourceError for a full disk.
     """
     request = _request(base, method, types, group, since, type_filter)
-    record, replaced = open_record(folder, request, resume=resume)
     exchange = Exchange(request.base, patience, ca_file, sleep)
     tokens = Tokens(exchange, credentials, request.types) if credentials is not None else None
     exchange.bearer = tokens
-    _end_unfinished(exchange, replaced)
-    if method == SEARCH:
-        return _Search(exchange, tokens, folder, record, parallel, progress).run()
-    return Export(exchange, tokens, folder, record, parallel, progress).run()
+    kind = _Search if method == SEARCH else Export
+    try:
+        record, replaced = open_record(folder, request, resume=resume)
+        _end_unfinished(exchange, replaced)
+        return kind(exchange, tokens, folder, record, parallel, progress).run()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise SourceError(f"{folder}: the download cannot be written there ({why})") from None
 
 
 def _request(

@@ -60,18 +60,17 @@ class _Origin(msgspec.Struct):
 
 def fetch(exchange: Exchange, file: RemoteFile, folder: Path) -> Fetched:
     """One file on disk; found there whole it is not fetched again. Raises Stopped."""
-    had = _already(file, folder)
-    if had is not None:
-        return had
     part = folder / f"{_name(file)}.part"
     try:
-        while True:
+        had = _already(file, folder)
+        while had is None:
             size = _size(part)
             try:
-                return exchange.persist(_Attempts(exchange, file, part))
+                had = exchange.persist(_Attempts(exchange, file, part))
             except TryAgain:
                 if _size(part) <= size:
                     raise
+        return had
     except Refusal as refusal:
         statuses = _GONE if exchange.is_home(file.url) else _GONE_ELSEWHERE
         return Fetched(file, problem=str(refusal), gone=refusal.status in statuses)

@@ -34,16 +34,20 @@ class _Statement(msgspec.Struct):
 
 
 def unavailable_types(record: Record, tokens: Tokens | None) -> dict[str, str]:
-    """Why the server does not give some of the types, as far as it has said."""
-    lacking = tokens.lacking if tokens is not None else ()
-    return record.unavailable | dict.fromkeys(sorted(lacking), "the server does not grant this client its scope")
+    """Why the server does not give some of the types, or not all of them, as far as it has said."""
+    lacking, partial = (tokens.lacking, tokens.partial) if tokens is not None else ((), ())
+    return (
+        record.unavailable
+        | dict.fromkeys(sorted(lacking), "the server does not grant this client its scope")
+        | dict.fromkeys(sorted(partial), "the server grants this client only a part of it")
+    )
 
 
 def asked_types(record: Record, tokens: Tokens | None) -> tuple[str, ...]:
     """The types to ask for: those that the server knows and grants. Raises RemoteError where none is left."""
     if tokens is not None:
         tokens.current()
-    refused = unavailable_types(record, tokens)
+    refused = record.unavailable.keys() | (tokens.lacking if tokens is not None else ())
     left = tuple(kind for kind in record.request.types if kind not in refused)
     if record.request.types and not left:
         raise RemoteError("the server gives this client none of the resource types asked for")

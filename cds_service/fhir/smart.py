@@ -126,7 +126,8 @@ class Tokens:
     """Access tokens for a server, shared by the threads of a run; renewed before they expire.
 
     Asks for the smallest scopes that serve the resource types. Where the server refuses them
-    as a whole it is asked for each alone, and `lacking` holds the types it will not give.
+    as a whole it is asked for each alone, and `lacking` holds the types it will not give,
+    `partial` those of which it gives only some resources (system/Observation.rs?category=...).
     """
 
     def __init__(self, server: Exchange, credentials: Credentials, types: Sequence[str]) -> None:
@@ -140,6 +141,7 @@ class Tokens:
         self._lock = threading.RLock()
         self._configuration: _Configuration | None = None
         self.lacking: frozenset[str] = frozenset()
+        self.partial: frozenset[str] = frozenset()
 
     def current(self) -> str:
         """A token good for ten seconds at least. Raises RemoteError where the server gives none."""
@@ -213,7 +215,8 @@ class Tokens:
             raise TryAgain("the token endpoint's answer holds no token")
         granted = answer.scope.split() if answer.scope else scopes
         self._asking = scopes
-        self.lacking = frozenset(kind for kind in self._types if not _covered(kind, granted))
+        self.lacking = frozenset(kind for kind in self._types if not _covered(kind, granted, in_part=True))
+        self.partial = frozenset(kind for kind in self._types if not _covered(kind, granted)) - self.lacking
         life = timedelta(seconds=answer.expires_in or _DEFAULT_LIFE_SECONDS)
         return _Token(answer.access_token, self._now() + life - _RENEW_BEFORE)
 
@@ -267,12 +270,13 @@ _OAUTH_ERRORS = frozenset(
 )
 
 
-def _covered(kind: str, granted: Iterable[str]) -> bool:
-    """Whether scopes allow reading a resource type across patients."""
+def _covered(kind: str, granted: Iterable[str], *, in_part: bool = False) -> bool:
+    """Whether scopes allow reading all of a resource type across patients (or, `in_part`, some of it)."""
     for scope in granted:
         context, _, rest = scope.partition("/")
-        named, _, what = rest.partition("?")[0].partition(".")
-        reads = what in ("read", "*") or ("r" in what and "s" in what and what not in ("write",))
-        if context == "system" and named in ("*", kind) and reads:
+        path, _, narrowed = rest.partition("?")
+        named, _, what = path.partition(".")
+        reads = what in ("read", "*") or ("r" in what and "s" in what)
+        if context == "system" and named in ("*", kind) and reads and (in_part or not narrowed):
             return True
     return False

@@ -315,6 +315,19 @@ def test_a_file_cut_short_is_continued_from_its_last_byte(populated, run, tmp_pa
     assert (tmp_path / "data/Condition.00004.ndjson").read_bytes() == body
 
 
+def test_a_later_run_continues_a_file_from_its_last_byte(populated, run, tmp_path):
+    big = [{"resourceType": "Condition", "id": f"big{number}", "note": "x" * 1000} for number in range(2000)]
+    name = populated.add_file("Condition", big)
+    body = populated.files[name]
+    populated.fail(name, Answer(200, body, {"ETag": f'"{name}"'}, cut=1_500_000), *[Answer(503)] * 50)
+    assert "HTTP 503" in run().incomplete
+    populated.faults.clear()
+    assert run(resume=True).incomplete is None
+    assert int(populated.of(name)[-1].headers["range"].removeprefix("bytes=").rstrip("-")) > 0
+    assert (tmp_path / "data/Condition.00004.ndjson").read_bytes() == body
+    assert populated.times("/files/1.ndjson") == 1
+
+
 def test_a_file_that_changed_meanwhile_is_fetched_anew(populated, run, tmp_path):
     name = populated.add_file("Condition", conditions(*(f"x{number:06}" for number in range(20_000))))
     populated.fail(name, Answer(200, b"{}\n" * 1_000_000, {"ETag": '"older"'}, cut=2_000_000))

@@ -129,6 +129,15 @@ def test_a_server_that_gives_less_than_asked_is_noticed(server, run):
     assert run().unavailable == {"Condition": "the server does not grant this client its scope"}
 
 
+def test_a_server_that_gives_only_part_of_a_type_is_noticed_and_asked(server, run):
+    given = {"access_token": "part", "token_type": "bearer", "expires_in": 300}
+    server.tokens["part"] = now() + timedelta(seconds=300)
+    server.fail("/token", as_json(given | {"scope": "system/Patient.rs system/Condition.rs?category=x"}))
+    report = run()
+    assert report.unavailable == {"Condition": "the server grants this client only a part of it"}
+    assert report.counts["Condition"] == 1
+
+
 def test_scopes_named_by_the_operator_are_asked_for_as_they_are(server, run):
     run(scopes=("system/*.read", "launch"))
     assert asked_scopes(server) == ["system/*.read launch"]
