@@ -61,9 +61,8 @@ def _progressive_lesions(case: Case) -> _Shown:
 
 
 def _lesion_words(lesion: JudgedLesion) -> str:
-    place = " ".join(
-        word for word in (lesion.side.value if lesion.side else "", lesion.site or lesion.chain or "") if word
-    )
+    side = lesion.side.value if lesion.side else None
+    place = " ".join(word for word in (side, lesion.chain, lesion.site) if word)
     size = f" {lesion.baseline_mm:f} mm" if lesion.baseline_mm is not None else ""
     mark = "" if lesion.state is LesionState.PROGRESSIVE else " (possibly)"
     return f"{place or lesion.key}{size}{mark}"
