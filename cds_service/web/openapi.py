@@ -61,7 +61,7 @@ _OUTCOMES = _object(
 )
 _REFUSALS: Json = {
     "400": _problem("The body is not what this path takes"),
-    "401": _problem("A signed call that cannot be trusted"),
+    "401": {"description": "A call whose signature cannot be trusted; without a reason"},
     "403": _problem("A call that may not be made from there"),
     "413": _problem("The body is over the limit"),
     "415": _problem("The body is not JSON"),
@@ -91,7 +91,8 @@ def _body(schema: Json) -> Json:
 def describe_discovery() -> Json:
     """Discovery."""
     services = _object({"services": {"type": "array", "items": {"type": "object"}}}, ["services"])
-    return {"responses": {"200": _answers("The services offered", services)}}
+    refused = {code: _REFUSALS[code] for code in ("401", "403", "429")}
+    return {"responses": {"200": _answers("The services offered", services), **refused}}
 
 
 def describe_hook(hook: str) -> Json:
