@@ -14,6 +14,7 @@ from cds_service.sandbox.loopback import Served, open_port
 from cds_service.sandbox.pages.app import create_ehr
 from cds_service.sandbox.roster import sandbox_records
 from cds_service.sandbox.server import embedded_fhir_server
+from cds_service.store.opening import MEMORY
 from cds_service.web.app import create_app
 
 
@@ -49,6 +50,10 @@ def running_sandbox(
 ) -> Iterator[str]:
     """The one address to open, while everything behind it runs. Raises ConfigurationError when it cannot start."""
     with fhir_server(fhir_url, patients) as base:
-        allowed = settings.model_copy(update={"allowed_fhir_servers": (*settings.allowed_fhir_servers, base)})
-        with sandbox(create_app(allowed), base, port) as address:
+        ours = {
+            "allowed_fhir_servers": (*settings.allowed_fhir_servers, base),
+            # Forgotten at the end: a card dismissed yesterday should be there to be tried again today.
+            "database_url": settings.database_url or MEMORY,
+        }
+        with sandbox(create_app(settings.model_copy(update=ours)), base, port) as address:
             yield address
