@@ -9,6 +9,8 @@
     ├── RemoteError                 a FHIR server refused or could not be reached                exit 4
     ├── NotTrusted                  a call whose sender is not known for certain                     HTTP 401
     ├── TooManyCalls                more calls than agreed; holds when to try again                  HTTP 429
+    ├── IncompleteRun               a run that read suspiciously little; the last list is kept          exit 6
+    ├── AnotherRun                  another run holds the lock                                          exit 7
     ├── MappingError                mapping files with mistakes; holds all of them               exit 3
     └── ConfigurationError          a setting is missing, contradictory or unsafe                exit 2
 
@@ -72,3 +74,11 @@ class MappingError(CdsServiceError):
 
 class ConfigurationError(CdsServiceError):
     """A setting is missing, contradictory or unsafe; the message names it."""
+
+
+class IncompleteRun(CdsServiceError):
+    """A nightly run that cannot be believed: it read too little, or not all there was. The last list is kept."""
+
+
+class AnotherRun(CdsServiceError):
+    """Another nightly run is at work on the same database."""

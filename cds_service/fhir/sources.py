@@ -78,7 +78,7 @@ class Source:
 
 
 def _goes_by(record: PatientRecord, names: set[str]) -> bool:
-    heads = ((found, _head(found)) for found in record.resources if found.kind == "Patient")
+    heads = ((found, read_head(found)) for found in record.resources if found.kind == "Patient")
     return any(found.full_url in names or (head is not None and f"Patient/{head.id}" in names) for found, head in heads)
 
 
@@ -98,7 +98,7 @@ def group_by_patient(resources: Iterable[Found], called: str = "the input") -> S
     return gathering.source(called)
 
 
-def _head(found: Found) -> Head | None:
+def read_head(found: Found) -> Head | None:
     """What tells whose a resource is, made out of odd elements as far as can be; None for broken JSON."""
     try:
         return _heads.decode(found.raw)
@@ -129,7 +129,7 @@ class _Gathering:
         if placed.broken is not None:
             self._take_broken(placed, placed.broken)
         elif found.kind in READ_TYPES:
-            head = _head(found)
+            head = read_head(found)
             if head is None:
                 self._take_broken(placed, "it is not readable JSON")
             elif found.kind == "Patient":

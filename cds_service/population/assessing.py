@@ -1,0 +1,118 @@
+"""Each patient's lines become an assessment, by the same call as everywhere else."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from cds_service.catalog.catalog import Catalog
+from cds_service.domain.assessments import Json as AssessmentJson
+from cds_service.domain.assessments import as_json
+from cds_service.domain.trials import Trial, assess
+from cds_service.errors import NoPatient
+from cds_service.fhir.bundles import Found
+from cds_service.fhir.decoding import Json
+from cds_service.fhir.reading import read_patient
+from cds_service.population.spill import BROKEN, Kept, writing
+from cds_service.screening.entries import PatientKey
+from cds_service.screening.screened import Screened, summary_of
+
+_OF_THE_DAY = ("as_of", "window", "engine_version")
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What every patient of a run is judged with."""
+
+    catalog: Catalog
+    trial: Trial
+    as_of: date
+    engine_version: str = ""
+    base: str = ""
+
+
+def assess_patient(
+    name: str, lines: Sequence[Kept], judging: Judging, shared: Callable[[str], Json | None] | None = None
+) -> Screened | None:
+    """One patient's assessment from the lines about them; None where there is no Patient among them."""
+    plain = not any(kept.flags & BROKEN for kept in lines)
+    resources = [kept.raw if plain else Found(kept.kind, kept.raw) for kept in lines]
+    try:
+        facts = read_patient(resources, judging.catalog, patient=name, shared=shared)
+    except NoPatient:
+        return None
+    assessment = assess(judging.trial, facts, judging.as_of, judging.engine_version)
+    document = as_json(assessment)
+    return Screened(
+        PatientKey(judging.base, assessment.patient.removeprefix("Patient/")),
+        summary_of(assessment),
+        zlib.compress(_encoder.encode(document), 1),
+        fingerprint(document),
+        partly_read=bool(facts.not_retrieved),
+    )
+
+
+def document_of(screened: Screened) -> bytes:
+    """The assessment as JSON."""
+    return zlib.decompress(screened.document)
+
+
+def fingerprint(document: AssessmentJson) -> str:
+    """Equal for two assessments that say the same; the day and what only counts from it do not matter."""
+    said = {key: value for key, value in document.items() if key not in _OF_THE_DAY}
+    return blake2b(_encoder.encode(said), digest_size=16).hexdigest()
+
+
+class SharedStore:
+    """Resources that belong to nobody (Medication, ResearchStudy), on disk, by name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def find(self, name: str) -> bytes | None:
+        """The resource of that name ("Medication/m1")."""
+        if self._connection is None:
+            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
+        row = self._connection.execute("SELECT raw FROM shared WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+
+def write_shared(path: Path, resources: Iterable[tuple[str, bytes]]) -> None:
+    """Put shared resources on disk; of one name the last holds."""
+    new = path.with_name(f"{path.name}.new")
+    with writing(new):
+        new.unlink(missing_ok=True)
+        connection = sqlite3.connect(new)
+        try:
+            connection.execute("PRAGMA journal_mode=OFF")
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("CREATE TABLE shared (name TEXT PRIMARY KEY, raw BLOB) WITHOUT ROWID")
+            connection.executemany("INSERT OR REPLACE INTO shared VALUES (?, ?)", resources)
+            connection.commit()
+        except sqlite3.OperationalError as error:
+            raise OSError(28, str(error)) from None
+        finally:
+            connection.close()
+        new.replace(path)
+
+
+def by_patient(lines: Iterable[Kept]) -> Iterator[tuple[int, list[Kept]]]:
+    """The lines of a slot by patient, in the order in which the patients first appear."""
+    found: dict[int, list[Kept]] = {}
+    for kept in lines:
+        found.setdefault(kept.number, []).append(kept)
+    yield from found.items()
+
+
+def without_document(screened: Screened) -> Screened:
+    """The same without the assessment itself: what is held of all patients at once."""
+    return replace(screened, document=b"")

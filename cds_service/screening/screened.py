@@ -1,0 +1,109 @@
+"""What a nightly run finds, patient by patient and as a whole: plain values, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from cds_service.domain.criteria import Outcome
+from cds_service.domain.verdicts import Assessment, Status
+from cds_service.screening.entries import PatientKey
+
+ESTABLISHED = ("histology", "stage-iv")
+"""Criteria that must pass for a place on the list, where the trial has them."""
+
+_ORDER = {Status.CANDIDATE.value: 0, Status.POSSIBLE.value: 1, Status.INELIGIBLE.value: 2}
+_NO_END = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What of an assessment decides on the place in the list, and on what is stored beside it.
+
+    `listed`: no criterion fails, histology and stage IV pass. `open` are the criteria that are
+    unknown, `for_review` those that wait for a clinician, `failed` those that fail.
+    """
+
+    status: str
+    listed: bool
+    as_of: date
+    open: tuple[str, ...] = ()
+    for_review: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    closes: date | None = None
+    next_change: date | None = None
+
+    @property
+    def days_left(self) -> int | None:
+        """Days until the first pass runs out; None where none does."""
+        return None if self.closes is None else (self.closes - self.as_of).days
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """One patient of a run: the summary, and the assessment as JSON (zlib-compressed).
+
+    `fingerprint` is equal for two assessments that say the same, whatever their day.
+    `partly_read`: something of the record could not be read.
+    """
+
+    patient: PatientKey
+    summary: Summary
+    document: bytes
+    fingerprint: str
+    partly_read: bool = False
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """What a run read and what became of it.
+
+    `rows` are lines by resource type. `patients` are those in the source, `considered` those
+    with evidence of cancer, `absent` those with evidence and no Patient resource. `dropped`
+    are resources that name no patient. `unchanged` were not assessed anew.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+    dropped: int = 0
+    patients: int = 0
+    considered: int = 0
+    absent: int = 0
+    evaluated: int = 0
+    unchanged: int = 0
+    partly_read: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def summary_of(assessment: Assessment) -> Summary:
+    """The summary of an assessment."""
+    by_outcome: Mapping[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
+    for verdict in assessment.verdicts:
+        by_outcome[verdict.outcome].append(verdict.id)
+    unsettled = {*by_outcome[Outcome.UNKNOWN], *by_outcome[Outcome.REVIEW], *by_outcome[Outcome.FAIL]}
+    return Summary(
+        status=assessment.status.value,
+        listed=not by_outcome[Outcome.FAIL] and unsettled.isdisjoint(ESTABLISHED),
+        as_of=assessment.as_of,
+        open=tuple(by_outcome[Outcome.UNKNOWN]),
+        for_review=tuple(by_outcome[Outcome.REVIEW]),
+        failed=tuple(by_outcome[Outcome.FAIL]),
+        closes=assessment.closes,
+        next_change=assessment.next_change,
+    )
+
+
+def rank(screened: Screened) -> tuple[object, ...]:
+    """The place in the list: candidates first, fewer unknowns, the window that closes first, then the id."""
+    summary = screened.summary
+    left = summary.days_left
+    return (
+        _ORDER[summary.status],
+        len(summary.open),
+        _NO_END if left is None else left,
+        len(summary.for_review),
+        screened.patient.base,
+        screened.patient.id,
+    )
