@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: sandbox test lint types contracts mutation lock clean
+.PHONY: sandbox test coverage lint types contracts mutation lock clean
 
 ## install what running needs, start the sandbox EHR and the service on loopback
 sandbox: $(VENV)/.installed
@@ -13,6 +13,11 @@ sandbox: $(VENV)/.installed
 ## install what testing needs, run every test
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest -n auto --dist worksteal
+
+## every branch of domain/ is taken by the specifications and the cases
+coverage: $(VENV)/.installed-dev
+	$(BIN)/pytest -n auto tests/spec tests/cases tests/second_trial tests/unit/test_lesions_*.py tests/unit/test_assessment_schema.py \
+		--cov=cds_service.domain --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 ## style, types and the direction of the arrows
 lint: $(VENV)/.installed-dev

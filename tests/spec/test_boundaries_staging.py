@@ -287,3 +287,18 @@ def test_a_node_is_looked_for_where_its_chain_lies() -> None:
     read = [measured(on="2026-09-01", short=10), measured(on="2026-11-10", short=16)]
     assert find(EARLIER, *pair, lesion(None, chain="mediastinal"), *read).outcome.value == "pass"
     assert find(EARLIER, *pair, lesion(None, chain="inguinal", side="left"), *read).outcome.value == "unknown"
+
+
+@each_row("""
+    belly      | verdict
+    2026-09-15 | pass
+    2026-09-16 | unknown
+""")
+def test_scans_of_parts_within_two_weeks_are_one_earlier_scan(row: dict[str, str]) -> None:
+    """A chest CT of 1 September and a CT of the abdomen: together they show a lung and a liver lesion."""
+    parts = [scan("CT chest", on="2026-09-01", ref="chest"), scan("CT abdomen", on=row["belly"], ref="belly")]
+    lesions: list[object] = [lesion("lung", ref="a"), lesion("liver", ref="b")]
+    for ref in ("a", "b"):
+        lesions += [measured(lesion=ref, on="2026-09-01", long=20), measured(lesion=ref, on="2026-11-10", long=30)]
+    found = find(EARLIER, scan(on="2026-11-10", ref="now"), *parts, *lesions)
+    assert found.outcome.value == row["verdict"], found.reason
