@@ -34,10 +34,10 @@ def test_the_readme_shows_commands() -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[1] not in STAYS_UP])
-def test_a_command_of_the_readme_runs(command: str) -> None:
-    done = run(command)
+def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
+    done = run(re.sub(r"--out \S+", f"--out {tmp_path / 'out'}", command))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert done.stdout.strip() or any((tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[1] in STAYS_UP])
