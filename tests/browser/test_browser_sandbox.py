@@ -37,9 +37,10 @@ def fhir():
         yield base
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def address(fhir):
-    # A slow machine must not make the service give up: what is tested here is the page, not the deadline.
+    # A service of its own for each test: what one test put away would be missing in the next.
+    # A slow machine must not make the service give up: what is tested is the page, not the deadline.
     with sandbox(create_app(Settings(hook_deadline_seconds=30)), fhir) as address:
         yield address
 
@@ -113,8 +114,41 @@ def test_a_card_can_be_dismissed_with_a_reason(page):
     label = reasons.locator("option").nth(1).inner_text()
     reasons.select_option(index=1)
     card.get_by_role("button", name="Dismiss card").click()
-    expect(card.get_by_role("status")).to_have_text(f"Dismissed: {label}.")
+    expect(card.get_by_role("status")).to_have_text(f"Dismissed: {label}. Reported to the service.")
     expect(card.locator("button.accept")).to_have_count(0)
+
+
+def test_a_card_that_was_put_away_stays_away_and_is_counted(page):
+    open_chart(page, "Fakenham, Rowan")
+    card = page.locator("article.card")
+    card.get_by_text("Dismiss", exact=True).click()
+    card.get_by_label("Reason").select_option(label="Patient refuses/declines (no context given)*")
+    card.get_by_role("button", name="Dismiss card").click()
+    expect(card.get_by_role("status")).to_contain_text("Reported to the service.")
+    page.reload()
+    expect(page.locator("#support")).to_contain_text("No recommendation for this patient.")
+    page.get_by_role("link", name="Feedback").click()
+    expect(page.get_by_role("cell", name="Patient refuses/declines")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="the patient refuses, as a clinician reported")).to_be_visible()
+
+
+def test_signing_new_therapy_brings_the_card_with_its_moment(page):
+    open_chart(page, "Testwell, Opal")
+    page.locator("select[name=order]").select_option(label="Ondansetron")
+    page.get_by_role("button", name="Sign").click()
+    expect(page.locator("#support")).to_contain_text("Asked because an order is about to be signed.")
+    expect(page.locator("article.card")).to_have_count(0)
+    page.locator("select[name=order]").select_option(label="FOLFIRI, cycle 1")
+    page.get_by_role("button", name="Choose").click()
+    expect(page.locator("article.card h3")).to_contain_text("as new systemic therapy is ordered")
+    expect(page.locator("article.card .detail")).to_contain_text("local consolidative therapy")
+
+
+def test_a_visit_brings_the_card_too(page):
+    open_chart(page, "Testwell, Opal")
+    page.get_by_role("button", name="Start a visit").click()
+    expect(page.locator("#support")).to_contain_text("Asked because a visit began.")
+    expect(page.locator("article.card")).to_have_count(1)
 
 
 def test_prefetch_and_the_service_own_queries_give_the_same_card(page):

@@ -82,7 +82,9 @@ def stand_in(received):
     def discovery():
         services = [
             {"hook": "patient-view", "id": "trial", "title": "Trial", "description": "x", "prefetch": TEMPLATES},
+            {"hook": "order-select", "id": "select", "description": "x"},
             {"hook": "order-sign", "id": "orders", "description": "never called on opening a chart"},
+            {"hook": "encounter-start", "id": "visit", "description": "x"},
         ]
         return {"services": services}
 
@@ -94,6 +96,11 @@ def stand_in(received):
         if patient == PATIENT:
             return CARDS
         return JSONResponse({"resourceType": "OperationOutcome"}, 412) if patient == "sbx-lung" else {"cards": []}
+
+    @app.get("/api/feedback")
+    def counts():
+        row = {"hook": "order-sign", "outcome": "overridden", "reason": "no", "display": "Patient declines", "count": 3}
+        return {"feedback": [row]}
 
     @app.post("/cds-services/{service}/feedback")
     async def feedback(service: str, request: Request):
@@ -192,6 +199,50 @@ def test_cards_are_sorted_by_urgency_and_made_safe(ehr):
     assert 'href="javascript' not in html
     assert "Sly" not in html
     assert 'href="https://example.org/trial"' in html
+
+
+@pytest.mark.parametrize(("hook", "service"), [("order-select", "select"), ("order-sign", "orders")])
+def test_choosing_and_signing_an_order_send_the_drafts(ehr, received, hook, service):
+    html = opened(ehr, hook=hook, order="folfiri")
+    ((called, body),) = received
+    assert (called, body["hook"]) == (service, hook)
+    drafts = [entry["resource"] for entry in body["context"]["draftOrders"]["entry"]]
+    assert [f"{draft['resourceType']}/{draft['id']}" for draft in drafts] == body["context"]["selections"]
+    words = [draft["medicationCodeableConcept"]["text"] for draft in drafts]
+    assert words == ["irinotecan", "fluorouracil", "leucovorin"]
+    assert all(draft["subject"] == {"reference": f"Patient/{PATIENT}"} for draft in drafts)
+    assert {"order-select": "an order was chosen", "order-sign": "an order is about to be signed"}[hook] in html
+
+
+def test_nothing_is_ordered_by_accident(ehr, received):
+    assert "Choose what to order first" in opened(ehr, hook="order-sign", order="none")
+    assert "Choose what to order first" in opened(ehr, hook="made-up", order="folfiri")
+    assert received == []
+
+
+def test_a_visit_is_written_before_the_service_is_asked(ehr, received, fhir_base):
+    page = ehr.post(f"/patients/{PATIENT}/visits", headers={"HX-Request": "true"}).text
+    ((called, body),) = received
+    assert (called, body["hook"]) == ("visit", "encounter-start")
+    encounter = httpx.get(f"{fhir_base}/Encounter/{body['context']['encounterId']}", trust_env=False).json()
+    assert encounter["subject"] == {"reference": f"Patient/{PATIENT}"}
+    assert "a visit began" in page
+
+
+def test_orders_and_visits_work_without_javascript(ehr):
+    page = ehr.get(f"/patients/{PATIENT}", params={"cards": "now", "hook": "order-sign", "order": "ct-cap"}).text
+    assert "May fit &lt;a trial&gt;" in page
+    assert '<option value="ct-cap" selected>' in page
+    back = ehr.post(f"/patients/{PATIENT}/visits")
+    assert back.status_code == 303
+    assert "May fit &lt;a trial&gt;" in ehr.get(back.headers["location"]).text
+
+
+def test_what_the_service_counted_is_shown(ehr):
+    page = ehr.get("/feedback").text
+    assert "<td>Patient declines</td>" in page
+    assert "<td>3</td>" in page
+    assert "Every call was answered with a card." in page
 
 
 def test_accepting_writes_the_task_and_reports_it(ehr, received, fhir_base):

@@ -15,11 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fitting import drafts, drug, scan
+from hook_rules import Exchange, violations
 from hooks import SERVICE, call, problem
 
 from cds_service import clock
 from cds_service.fhir.pages import RESOURCE_TYPES
-from cds_service.sandbox.roster import sandbox_records, synthetic_patients
+from cds_service.sandbox.roster import PHYSICIAN, sandbox_records, synthetic_patients
 from cds_service.sandbox.server import embedded_fhir_server
 
 pytestmark = pytest.mark.integration
@@ -73,13 +75,17 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(log: Path) -> Iterator[str]:
-    with served(log, 2, CDS_HOOK_DEADLINE_SECONDS="20") as address:
+    database = f"sqlite:///{log.parent / 'ledger.sqlite'}"
+    with served(log, 2, CDS_HOOK_DEADLINE_SECONDS="20", CDS_DATABASE_URL=database) as address:
         yield address
 
 
 def ask(service: str, **body: Any) -> httpx.Response:
     context = {"userId": "Practitioner/dr", "patientId": FITTING}
-    return httpx.post(f"{service}{SERVICE}", json=call(**({"context": context} | body)), timeout=30)
+    answer = httpx.post(f"{service}{SERVICE}", json=call(**({"context": context} | body)), timeout=30)
+    exchange = Exchange("POST", SERVICE, answer.status_code, dict(answer.headers), answer.content)
+    assert violations(exchange) == []
+    return answer
 
 
 def filled(service: str, fhir: str) -> dict[str, Any]:
@@ -114,6 +120,53 @@ def test_prefetch_and_fetching_give_the_same_card(service: str, fhir: str) -> No
     (card,) = by_prefetch.json()["cards"]
     assert card["summary"].startswith("EXTEND-OP trial: 2 progressing lesions, may fit until ")
     assert by_fetching.json() == by_prefetch.json()
+
+
+HALF_LABS, OLD_SCAN = "sbx-prostate-half-labs", "sbx-colon-old-scan"
+
+
+@pytest.mark.parametrize("patient", [HALF_LABS, OLD_SCAN])
+@pytest.mark.parametrize("hook", ["patient-view", "encounter-start", "order-sign"])
+def test_everything_a_card_suggests_is_accepted_by_the_fhir_server(
+    service: str, fhir: str, patient: str, hook: str
+) -> None:
+    visit = {
+        "resourceType": "Encounter",
+        "status": "in-progress",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
+    encounter = httpx.post(f"{fhir}/Encounter", json=visit, timeout=30).json()["id"]
+    context = {"userId": f"Practitioner/{PHYSICIAN}", "patientId": patient, "encounterId": encounter}
+    if hook == "order-sign":
+        context["draftOrders"] = drafts(drug(), scan())
+    sent = call(hook=hook, context=context, fhirServer=fhir)
+    (card,) = httpx.post(f"{service}/cds-services/extend-op-{hook}", json=sent, timeout=30).json()["cards"]
+    assert len(card["suggestions"]) == 2
+    for suggestion in card["suggestions"]:
+        for action in suggestion["actions"]:
+            resource = action["resource"]
+            created = httpx.post(f"{fhir}/{resource['resourceType']}", json=resource, timeout=30)
+            assert created.status_code == 201, created.text
+            stored = httpx.get(created.headers["location"].split("/_history")[0], timeout=30).json()
+            assert {name: stored[name] for name in resource} == resource
+
+
+def test_the_workers_share_what_was_shown_and_put_away(service: str, fhir: str) -> None:
+    """Two worker processes: whichever answers, the same card, and silence after a refusal."""
+    patient = "sbx-kidney-nodes"
+    sent = call(context={"userId": "Practitioner/dr", "patientId": patient}, fhirServer=fhir)
+
+    def cards() -> list[dict[str, Any]]:
+        return httpx.post(f"{service}{SERVICE}", json=sent, timeout=30).json()["cards"]  # type: ignore[no-any-return]
+
+    shown = [cards()[0]["uuid"] for _ in range(6)]
+    assert len(set(shown)) == 1
+    reason = {"code": "patient-refuses", "system": "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"}
+    outcome = {"card": shown[0], "outcome": "overridden", "overrideReason": {"reason": reason}}
+    told = httpx.post(f"{service}{SERVICE}/feedback", json={"feedback": [outcome]}, timeout=30)
+    assert (told.status_code, told.content) == (200, b"")
+    assert [cards() for _ in range(6)] == [[]] * 6
 
 
 def test_the_suggested_task_is_accepted_by_the_fhir_server(service: str, fhir: str) -> None:

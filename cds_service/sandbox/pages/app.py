@@ -23,12 +23,19 @@ from cds_service.errors import RemoteError
 from cds_service.sandbox.loading import is_loopback
 from cds_service.sandbox.pages.cards import card_views, keyed, suggestion_of
 from cds_service.sandbox.pages.chart import Person, open_chart, read_person, read_tasks, text
-from cds_service.sandbox.pages.hooks import HookCall, HookClient
-from cds_service.sandbox.pages.records import Json, Records
+from cds_service.sandbox.pages.hooks import CHART_HOOK, HookCall, HookClient
+from cds_service.sandbox.pages.ordering import choices, context_of, find_choice
+from cds_service.sandbox.pages.records import Json, Records, visit
 from cds_service.sandbox.roster import PHYSICIAN, synthetic_patients
 
 HERE = Path(__file__).parent
 CALLS_KEPT = 200
+HOOKS = {
+    CHART_HOOK: "the chart was opened",
+    "order-select": "an order was chosen",
+    "order-sign": "an order is about to be signed",
+    "encounter-start": "a visit began",
+}
 SECONDS = 30.0
 CONTENT_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'"
 
@@ -114,6 +121,8 @@ def _add_pages(app: FastAPI) -> None:
     app.get("/patients/{patient}")(chart_page)
     app.get("/patients/{patient}/cards")(cards_fragment)
     app.get("/patients/{patient}/tasks")(tasks_fragment)
+    app.post("/patients/{patient}/visits")(start_visit)
+    app.get("/feedback")(feedback_page)
     app.post("/calls/{call}/cards/{card}/accept")(accept)
     app.post("/calls/{call}/cards/{card}/dismiss")(dismiss)
     app.get("/calls/{call}")(call_page)
@@ -144,25 +153,53 @@ async def _diagnoses(records: Records, people: Sequence[Person]) -> dict[str, st
 
 
 async def chart_page(
-    request: Request, patient: str, cards: str = "", call: str = "", prefetch: str = "on"
+    request: Request,
+    patient: str,
+    cards: str = "",
+    call: str = "",
+    prefetch: str = "on",
+    hook: str = CHART_HOOK,
+    order: str = "",
 ) -> HTMLResponse:
     """The chart; decision support is asked by the page itself, or at once with `cards=now` (no JavaScript needed)."""
     ward = _ward(request)
     chart = await open_chart(ward.records, patient, clock.today())
     if chart is None:
         return _page(request, "problem.html", {"problem": "There is no such patient on the FHIR server."}, 404)
-    values: dict[str, Any] = {"chart": chart, "prefetch": prefetch}
+    values: dict[str, Any] = {"chart": chart, "prefetch": prefetch, "choices": choices(), "order": order}
     if call:
         values |= _shown([ward.call(call)])
     elif cards == "now":
-        values |= await _asked(ward, patient, prefetch)
+        values |= await _asked(ward, patient, prefetch, hook, order)
     return _page(request, "chart.html", values)
 
 
-async def cards_fragment(request: Request, patient: str, prefetch: str = "on") -> HTMLResponse:
-    """The decision support section, asked afresh."""
-    shown = await _asked(_ward(request), patient, prefetch)
+async def cards_fragment(
+    request: Request, patient: str, prefetch: str = "on", hook: str = CHART_HOOK, order: str = ""
+) -> HTMLResponse:
+    """The decision support section, asked afresh: on opening the chart, or on choosing or signing an order."""
+    shown = await _asked(_ward(request), patient, prefetch, hook, order)
     return _page(request, "_support.html", {"prefetch": prefetch, "patient": patient, **shown})
+
+
+async def start_visit(request: Request, patient: str) -> Response:
+    """Writes an Encounter, and asks the service as an EHR does when a visit begins."""
+    ward = _ward(request)
+    actions = [{"type": "create", "description": "a visit", "resource": visit(patient)}]
+    (reference,) = await ward.records.write(actions)
+    begun = {"encounterId": reference.partition("/")[2]}
+    calls = await ward.hooks.fire("encounter-start", patient, with_prefetch=True, more=begun)
+    ward.keep(calls)
+    if not _is_fragment(request):
+        return RedirectResponse(f"/patients/{patient}" + (f"?call={calls[0].id}" if calls else ""), 303)
+    return _page(request, "_support.html", {"prefetch": "on", "patient": patient, **_shown(calls)})
+
+
+async def feedback_page(request: Request) -> HTMLResponse:
+    """What the service counted: what became of its cards, and why others were not shown."""
+    hooks = _ward(request).hooks
+    counted = await asyncio.gather(hooks.counts("feedback"), hooks.counts("suppressions"))
+    return _page(request, "feedback.html", {"feedback": counted[0], "suppressions": counted[1]})
 
 
 async def tasks_fragment(request: Request, patient: str) -> HTMLResponse:
@@ -170,9 +207,13 @@ async def tasks_fragment(request: Request, patient: str) -> HTMLResponse:
     return _page(request, "_tasks.html", {"tasks": await read_tasks(_ward(request).records, patient)})
 
 
-async def _asked(ward: Ward, patient: str, prefetch: str) -> dict[str, Any]:
+async def _asked(ward: Ward, patient: str, prefetch: str, hook: str, order: str) -> dict[str, Any]:
+    choice = find_choice(order)
+    if hook not in HOOKS or (hook != CHART_HOOK and choice is None):
+        return {"calls": [], "cards": [], "problems": ["Choose what to order first"]}
+    more = {} if choice is None or hook == CHART_HOOK else context_of(choice, patient)
     try:
-        calls = await ward.hooks.open_chart(patient, with_prefetch=prefetch != "off")
+        calls = await ward.hooks.fire(hook, patient, prefetch != "off", more)
     except RemoteError as error:
         return {"calls": [], "cards": [], "problems": [str(error)]}
     ward.keep(calls)
@@ -181,7 +222,8 @@ async def _asked(ward: Ward, patient: str, prefetch: str) -> dict[str, Any]:
 
 def _shown(calls: Sequence[HookCall]) -> dict[str, Any]:
     problems = [f"{call.service.get('title', call.service['id'])} {call.problem}" for call in calls if call.problem]
-    return {"calls": calls, "cards": card_views(calls), "problems": problems}
+    hook = calls[0].request["hook"] if calls else CHART_HOOK
+    return {"calls": calls, "cards": card_views(calls), "problems": problems, "moment": HOOKS.get(hook, hook)}
 
 
 async def accept(request: Request, call: str, card: str, suggestion: Annotated[str, Form(max_length=200)]) -> Response:

@@ -16,7 +16,7 @@ from cds_service import clock
 from cds_service.errors import RemoteError
 from cds_service.sandbox.pages.records import Json, Records
 
-HOOK = "patient-view"
+CHART_HOOK = "patient-view"
 TOKEN = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
 
@@ -65,29 +65,45 @@ class HookClient:
         self._user = user
         self._http = http
 
-    async def services(self) -> list[Json]:
-        """The services for opening a chart that discovery lists. Raises RemoteError when it cannot be read."""
+    async def services(self, hook: str = CHART_HOOK) -> list[Json]:
+        """The services for a hook that discovery lists. Raises RemoteError when it cannot be read."""
         try:
             answer = await self._http.get(f"{self.base}/cds-services")
             answer.raise_for_status()
             listed = answer.json()["services"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise RemoteError(f"discovery at {self.base}/cds-services failed ({type(error).__name__})") from error
-        return [service for service in listed if service.get("hook") == HOOK]
+        return [service for service in listed if service.get("hook") == hook]
 
     async def open_chart(self, patient: str, with_prefetch: bool) -> list[HookCall]:
         """The calls made on opening a patient's chart, one for each service."""
-        services = await self.services()
-        return list(await asyncio.gather(*(self._call(service, patient, with_prefetch) for service in services)))
+        return await self.fire(CHART_HOOK, patient, with_prefetch)
 
-    async def _call(self, service: Json, patient: str, with_prefetch: bool) -> HookCall:
+    async def fire(self, hook: str, patient: str, with_prefetch: bool, more: Json | None = None) -> list[HookCall]:
+        """The calls made when a hook fires, one for each service; `more` is what its context holds besides."""
+        services = await self.services(hook)
+        calls = (self._call(service, hook, patient, with_prefetch, more or {}) for service in services)
+        return list(await asyncio.gather(*calls))
+
+    async def counts(self, path: str) -> list[Json]:
+        """What the service counted, by a path of its API; empty where it has none."""
+        try:
+            answer = await self._http.get(f"{self.base}/api/{path}")
+            answer.raise_for_status()
+            found = answer.json()[path]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return []
+        return [row for row in found if isinstance(row, dict)]
+
+    async def _call(self, service: Json, hook: str, patient: str, with_prefetch: bool, more: Json) -> HookCall:
         identity = str(uuid.uuid4())
-        context = {"userId": self._user, "patientId": patient}
-        request: Json = {"hook": HOOK, "hookInstance": identity, "fhirServer": self._records.base, "context": context}
+        plain = {"userId": self._user, "patientId": patient}
+        context = plain | more
+        request: Json = {"hook": hook, "hookInstance": identity, "fhirServer": self._records.base, "context": context}
         call = HookCall(identity, service, patient, request)
         if with_prefetch:
             started = time.perf_counter()
-            call.prefetched = await self._prefetch(service.get("prefetch", {}), context)
+            call.prefetched = await self._prefetch(service.get("prefetch", {}), plain)
             call.prefetch_ms = _since(started)
             request["prefetch"] = {row.key: row.value for row in call.prefetched if row.outcome != "left out"}
         await self._post(call)

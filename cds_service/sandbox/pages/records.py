@@ -87,6 +87,16 @@ class Records:
         return [_reference(entry.get("response", {})) for entry in body.get("entry", ())]
 
 
+def visit(patient: str) -> Json:
+    """An Encounter that begins now, as the EHR writes it when a visit starts."""
+    return {
+        "resourceType": "Encounter",
+        "status": "in-progress",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB", "display": "ambulatory"},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
+
+
 def _kind(path: str) -> str:
     """The resource type a path asks for, without the patient it names."""
     return path.rsplit("/fhir/", 1)[-1].split("?", 1)[0].split("/", 1)[0]
