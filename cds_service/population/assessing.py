@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 from cds_service.catalog.catalog import Catalog
 from cds_service.domain.assessments import Json as AssessmentJson
 from cds_service.domain.assessments import as_json
+from cds_service.domain.facts import Kind
 from cds_service.domain.trials import Trial, assess
 from cds_service.errors import NoPatient
 from cds_service.fhir.bundles import Found
@@ -30,13 +31,14 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What every patient of a run is judged with."""
+    """What every patient of a run is judged with; `not_retrieved`: kinds the source does not give at all."""
 
     catalog: Catalog
     trial: Trial
     as_of: date
     engine_version: str = ""
     base: str = ""
+    not_retrieved: tuple[tuple[Kind, str], ...] = ()
 
 
 def assess_patient(
@@ -46,7 +48,9 @@ def assess_patient(
     plain = not any(kept.flags & BROKEN for kept in lines)
     resources = [kept.raw if plain else Found(kept.kind, kept.raw) for kept in lines]
     try:
-        facts = read_patient(resources, judging.catalog, patient=name, shared=shared)
+        facts = read_patient(
+            resources, judging.catalog, patient=name, not_retrieved=judging.not_retrieved, shared=shared
+        )
     except NoPatient:
         return None
     assessment = assess(judging.trial, facts, judging.as_of, judging.engine_version)
@@ -111,8 +115,3 @@ def by_patient(lines: Iterable[Kept]) -> Iterator[tuple[int, list[Kept]]]:
     for kept in lines:
         found.setdefault(kept.number, []).append(kept)
     yield from found.items()
-
-
-def without_document(screened: Screened) -> Screened:
-    """The same without the assessment itself: what is held of all patients at once."""
-    return replace(screened, document=b"")

@@ -43,7 +43,7 @@ from cds_service.population.gathering import (
 from cds_service.population.people import Considered, People
 from cds_service.population.reading import read_line
 from cds_service.population.spill import BROKEN, CHANGED, Kept, read_slot, write_whole
-from cds_service.screening.screened import RunCounts, Screened
+from cds_service.screening.screened import EngineOutcome, Screened
 
 Progress = Callable[[str, int, int], None]
 """Told the phase ("reading who has cancer"), and how much of how much is done: bytes, or groups of patients."""
@@ -71,15 +71,6 @@ class Options:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What a run came to: counts, and why it is not complete (nothing where it is)."""
-
-    counts: RunCounts = field(default_factory=RunCounts)
-    problems: list[str] = field(default_factory=list)
-    unchanged: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
 class _Desk:
     """What a worker has at hand."""
 
@@ -97,7 +88,8 @@ class _Desk:
 class _Assessed:
     """How one slot was dealt with; the assessments themselves are in its file."""
 
-    evaluated: int
+    statuses: dict[str, int]
+    partly_read: int = 0
     unchanged: tuple[str, ...] = ()
 
 
@@ -124,9 +116,9 @@ class LocalEngine:
         self._people = People()
         self._names: list[str] = []
         self._parts: list[PieceReport] = []
-        self.outcome = Outcome()
+        self.outcome = EngineOutcome()
 
-    def run(self) -> Outcome:
+    def run(self) -> EngineOutcome:
         """Assess everybody who is to be considered; the assessments are in the work folder."""
         with self._timed("survey"):
             self._survey()
@@ -222,12 +214,14 @@ class LocalEngine:
         sought = Sought({}, self._slots)
         desk = self._desk(sought, names=self._names, places=places, shared=shared)
         slots = sorted(places)
-        counts = self.outcome.counts
+        counts, statuses = self.outcome.counts, Counter[str]()
         with Crew(self._options.workers if len(slots) > 1 else 1, desk) as crew:
             for done, assessed in enumerate(crew.each(_assess_slot, slots), start=1):
-                counts.evaluated += assessed.evaluated
+                statuses.update(assessed.statuses)
+                counts.partly_read += assessed.partly_read
                 self.outcome.unchanged.update(assessed.unchanged)
-                self._progress("assessing", done, len(slots))
+                self._progress("assess", done, len(slots))
+        counts.statuses, counts.evaluated = dict(statuses), statuses.total()
         counts.unchanged = len(self.outcome.unchanged)
 
     def _shared(self, places: list[tuple[str, int, int]]) -> SharedStore | None:
@@ -343,16 +337,18 @@ def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
     for number, lines in by_patient(read_slot(desk.folder, desk.places[slot])):
         name = desk.names[number]
         if _is_unchanged(name, lines, desk.options):
-            unchanged.append(name)
+            unchanged.append(name.removeprefix("Patient/"))
         elif (screened := assess_patient(name, lines, desk.judging, find)) is not None:
             rows.append(screened)
     write_whole(path.with_suffix(".rows"), rows)
-    assessed = _Assessed(len(rows), tuple(unchanged))
+    statuses = Counter(screened.summary.status for screened in rows)
+    assessed = _Assessed(dict(statuses), sum(screened.partly_read for screened in rows), tuple(unchanged))
     write_whole(path, assessed)
     return assessed
 
 
 def _is_unchanged(name: str, lines: Iterable[Kept], options: Options) -> bool:
-    if options.since is None or name in options.due or name not in options.known:
+    identity = name.removeprefix("Patient/")
+    if options.since is None or identity in options.due or identity not in options.known:
         return False
     return not any(kept.flags & (CHANGED | BROKEN) for kept in lines)

@@ -6,7 +6,8 @@ opaque here: screening counts and hands over, it does not look inside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
@@ -23,6 +24,8 @@ from cds_service.screening.entries import (
     Suppression,
     SuppressionCount,
 )
+from cds_service.screening.runs import Due, Run, Saved, Stored
+from cds_service.screening.screened import EngineOutcome, Screened
 
 R = TypeVar("R")
 
@@ -168,3 +171,74 @@ class Ledger:
     suppressions: Suppressions
     replays: ReplayGuard
     audit: AuditTrail
+
+
+class Runs(Protocol):
+    """The nightly runs, and the assessments they made. Asked from a command, not from the event loop.
+
+    Each call raises RemoteError where the database cannot be reached.
+    """
+
+    def lock(self) -> AbstractContextManager[None]:
+        """While it is held no other run of this database can take it; free again when the process ends.
+
+        Raises AnotherRun where another run holds it.
+        """
+        ...
+
+    def begin(self, run: Run) -> None:
+        """Write down that a run began; one of the same id is begun anew. Earlier ones still running were killed."""
+        ...
+
+    def complete(self, run: Run, screened: Iterable[Screened], unchanged: Iterable[PatientKey] = ()) -> Saved:
+        """Store a run and all its assessments in one step: all of it or nothing.
+
+        Patients of this source whose current assessment is neither among them nor `unchanged` are
+        marked as vanished; that of the unchanged is said again by this run. An assessment that says
+        what the last one said replaces it; another makes it history. A run that is complete already is left as it is.
+        """
+        ...
+
+    def end(self, run: Run) -> None:
+        """Write down a run that is incomplete; assessments stay as they were."""
+        ...
+
+    def last(self, source: str, trial: str) -> Run | None:
+        """The last complete run of a source for a trial."""
+        ...
+
+    def find(self, run_id: str) -> Run | None:
+        """The run of an id."""
+        ...
+
+
+class AssessmentBook(Protocol):
+    """The assessments that nightly runs stored."""
+
+    def current(self, trial: str, base: str | None = None, *, documents: bool = False) -> Iterator[Stored]:
+        """The assessment that holds of every patient, vanished ones included; of one server where `base` is given."""
+        ...
+
+    def document(self, patient: PatientKey, trial: str) -> bytes:
+        """The assessment that holds of a patient, as JSON; empty where there is none."""
+        ...
+
+    def due(self, trial: str, base: str) -> Due:
+        """When the current assessments of a server's patients change by time alone; vanished ones left out."""
+        ...
+
+    def history(self, patient: PatientKey, trial: str) -> tuple[Stored, ...]:
+        """All assessments of a patient, the first one first, with their documents."""
+        ...
+
+
+class PopulationEngine(Protocol):
+    """A population's records, assessed patient by patient, on one machine or many."""
+
+    def run(self) -> EngineOutcome:
+        """Assess everybody who is to be considered."""
+        ...
+
+    def results(self) -> Iterator[Screened]:
+        """Every assessment made, in any order."""
+        ...

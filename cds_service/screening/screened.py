@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from cds_service.domain.criteria import Outcome
-from cds_service.domain.verdicts import Assessment, Status
+from cds_service.domain.verdicts import Assessment, Basis, Status
 from cds_service.screening.entries import PatientKey
 
 ESTABLISHED = ("histology", "stage-iv")
@@ -22,7 +22,8 @@ class Summary:
     """What of an assessment decides on the place in the list, and on what is stored beside it.
 
     `listed`: no criterion fails, histology and stage IV pass. `open` are the criteria that are
-    unknown, `for_review` those that wait for a clinician, `failed` those that fail.
+    unknown, `for_review` those that wait for a clinician, `failed` those that fail; `silent` is how
+    many passes rest on the absence of any record.
     """
 
     status: str
@@ -33,6 +34,7 @@ class Summary:
     failed: tuple[str, ...] = ()
     closes: date | None = None
     next_change: date | None = None
+    silent: int = 0
 
     @property
     def days_left(self) -> int | None:
@@ -77,6 +79,18 @@ class RunCounts:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class EngineOutcome:
+    """What an engine's work came to: counts, why it is not complete (nothing where it is), who was left as known.
+
+    `unchanged` are bare ids.
+    """
+
+    counts: RunCounts = field(default_factory=RunCounts)
+    problems: list[str] = field(default_factory=list)
+    unchanged: set[str] = field(default_factory=set)
+
+
 def summary_of(assessment: Assessment) -> Summary:
     """The summary of an assessment."""
     by_outcome: Mapping[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
@@ -92,18 +106,28 @@ def summary_of(assessment: Assessment) -> Summary:
         failed=tuple(by_outcome[Outcome.FAIL]),
         closes=assessment.closes,
         next_change=assessment.next_change,
+        silent=sum(v.basis is Basis.NO_RECORD for v in assessment.verdicts if v.outcome is Outcome.PASS),
     )
 
 
 def rank(screened: Screened) -> tuple[object, ...]:
-    """The place in the list: candidates first, fewer unknowns, the window that closes first, then the id."""
-    summary = screened.summary
-    left = summary.days_left
+    """The place in the list of the day of assessment; see `place`."""
+    return place(screened.summary, screened.patient, screened.summary.as_of)
+
+
+def place(summary: Summary, patient: PatientKey, day: date) -> tuple[object, ...]:
+    """The place in the list of a day; smaller comes first.
+
+    Candidates first, fewer unknowns, the window that closes first, fewer passes that rest on
+    silence, fewer matters for a clinician, then the id.
+    """
+    left = _NO_END if summary.closes is None else (summary.closes - day).days
     return (
         _ORDER[summary.status],
         len(summary.open),
-        _NO_END if left is None else left,
+        left,
+        summary.silent,
         len(summary.for_review),
-        screened.patient.base,
-        screened.patient.id,
+        patient.base,
+        patient.id,
     )

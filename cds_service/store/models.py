@@ -8,17 +8,19 @@
 | `suppressions` | a day's count of cards not shown, by reason, service and role |
 | `replays` | a token's id, until the token ends |
 | `audit` | a hook call; the database refuses to change or delete a row |
+| `runs` | a nightly run |
+| `assessments` | what a patient's assessment said, from the first run to the last that said it |
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration these models stand for."""
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")
@@ -145,3 +147,57 @@ class AuditRow(Table):
     trial: Mapped[str]
     reason: Mapped[str]
     card: Mapped[str]
+
+
+class RunRow(Table):
+    """A nightly run."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("runs_of_trial", "trial", "started_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    base: Mapped[str] = mapped_column(Text)
+    trial: Mapped[str]
+    trial_version: Mapped[str]
+    mappings_digest: Mapped[str]
+    engine: Mapped[str]
+    engine_version: Mapped[str]
+    as_of: Mapped[date]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    state: Mapped[str]
+    whole: Mapped[bool]
+    counts: Mapped[dict[str, object]] = mapped_column(JSON)
+    problems: Mapped[list[str]] = mapped_column(JSON)
+
+
+class AssessmentRow(Table):
+    """What a patient's assessment said, over as many runs as said it. `document` is JSON, zlib-compressed."""
+
+    __tablename__ = "assessments"
+    __table_args__ = (
+        Index("assessments_of_patient", "trial", "patient_base", "patient_id", "id"),
+        Index("assessments_current", "trial", "superseded", "listed"),
+    )
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True, autoincrement=True)
+    trial: Mapped[str]
+    patient_base: Mapped[str] = mapped_column(Text)
+    patient_id: Mapped[str]
+    status: Mapped[str]
+    listed: Mapped[bool]
+    as_of: Mapped[date]
+    open: Mapped[list[str]] = mapped_column(JSON)
+    for_review: Mapped[list[str]] = mapped_column(JSON)
+    failed: Mapped[list[str]] = mapped_column(JSON)
+    closes: Mapped[date | None]
+    next_change: Mapped[date | None]
+    silent: Mapped[int]
+    fingerprint: Mapped[str]
+    first_run: Mapped[str]
+    last_run: Mapped[str]
+    turned_in: Mapped[str]
+    standing: Mapped[str]
+    superseded: Mapped[bool]
+    document: Mapped[bytes] = mapped_column(LargeBinary)

@@ -10,11 +10,13 @@ from sqlalchemy.exc import DBAPIError
 
 from cds_service import clock
 from cds_service.errors import ConfigurationError
-from cds_service.screening.ports import Ledger
+from cds_service.screening.ports import AssessmentBook, Ledger, Runs
 from cds_service.store import schema
 from cds_service.store.asking import Asking
 from cds_service.store.engines import database_url, open_engine
 from cds_service.store.memory import memory_ledger
+from cds_service.store.memory_runs import MemoryRuns
+from cds_service.store.runs import SqlAssessments, SqlRuns
 from cds_service.store.sql import forget_replays, sql_ledger
 from cds_service.store.writing import WriteBehind
 
@@ -75,3 +77,29 @@ def _not_to_be_had(error: DBAPIError) -> ConfigurationError:
         f"CDS_DATABASE_URL: the database cannot be used ({type(error.orig).__name__}):"
         " check that it runs, that the URL is right, and that this user may write to it"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunStore:
+    """The nightly runs and their assessments in use."""
+
+    runs: Runs
+    book: AssessmentBook
+    close: Callable[[], None]
+
+
+def open_runs(setting: str | None) -> RunStore:
+    """The runs and assessments in the database of CDS_DATABASE_URL, its tables ready.
+
+    Raises ConfigurationError where it is not to be had or not prepared.
+    """
+    if setting == MEMORY:
+        memory = MemoryRuns()
+        return RunStore(memory, memory, lambda: None)
+    engine = open_engine(database_url(setting))
+    try:
+        schema.make_ready(engine)
+    except DBAPIError as error:
+        engine.dispose()
+        raise _not_to_be_had(error) from None
+    return RunStore(SqlRuns(engine), SqlAssessments(engine), engine.dispose)
