@@ -7,6 +7,7 @@ say, until when, whom do I call.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cds_service.catalog.sites import Contact
 from cds_service.domain.criteria import CriterionKind, Outcome
@@ -16,6 +17,8 @@ from cds_service.reports.escaping import escape_markdown as safe
 from cds_service.reports.markdown import in_words
 from cds_service.screening.speaking import Ordering
 
+_named = lru_cache(maxsize=1024)(safe)
+"""A criterion's title, escaped once: titles are the trial file's, and few."""
 LEADING = ("histology", "stage-iv", "progression", "lesion-count", "baseline-imaging", "pre-baseline-imaging")
 """The criteria the trial turns on: their reasons are written out, the others' titles only."""
 _EVIDENCE_SHOWN = 3
@@ -61,7 +64,7 @@ def _why(assessment: Assessment, titles: dict[str, str]) -> str:
         ("No record of", [v for v in others if _is_exclusion(v) and v.basis is Basis.NO_RECORD]),
     ):
         if group:
-            lines.append(f"- {words}: {safe('; '.join(titles.get(verdict.id, verdict.id) for verdict in group))}")
+            lines.append(f"- {words}: {'; '.join(_named(titles.get(verdict.id, verdict.id)) for verdict in group)}")
     return _section("Why", lines)
 
 
@@ -70,7 +73,7 @@ def _is_exclusion(verdict: Verdict) -> bool:
 
 
 def _line(verdict: Verdict, titles: dict[str, str]) -> str:
-    return f"- {safe(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}"
+    return f"- {_named(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}"
 
 
 def _evidence(verdict: Verdict) -> str:
@@ -86,7 +89,7 @@ def _evidence(verdict: Verdict) -> str:
 
 def _open(verdict: Verdict, titles: dict[str, str]) -> str:
     needed = "".join(f"\n  - needed: {_needed(item)}" for item in verdict.missing)
-    return f"- {safe(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}{needed}"
+    return f"- {_named(titles.get(verdict.id, verdict.id))}: {safe(verdict.reason)}{needed}"
 
 
 def _needed(missing: Missing) -> str:
