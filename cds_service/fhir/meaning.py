@@ -4,9 +4,11 @@ from __future__ import annotations
 
 MEANING_RESTS_ON = frozenset(
     {
+        "abatementAge",
         "abatementBoolean",
         "abatementDateTime",
         "abatementPeriod",
+        "abatementRange",
         "birthDate",
         "bodySite",
         "clinicalStatus",

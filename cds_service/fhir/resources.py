@@ -97,6 +97,8 @@ class Condition(Resource):
     abatement_period: Period | None = None
     abatement_string: str | None = None
     abatement_boolean: bool | None = None
+    abatement_age: Quantity | None = None
+    abatement_range: Range | None = None
     recorded_date: str | None = None
     stage: tuple[ConditionStage, ...] = ()
     evidence: tuple[ConditionEvidence, ...] = ()

@@ -65,6 +65,15 @@ def test_a_refuted_condition_is_no_fact(status):
     assert read(condition(verificationStatus={"coding": [{"code": status}]})).conditions == ()
 
 
+def test_a_status_is_read_behind_a_code_of_the_site():
+    def status(word):
+        return {"coding": [{"system": "urn:site", "code": "7"}, {"system": "s", "code": word}]}
+
+    assert read(condition(verificationStatus=status("refuted"))).conditions == ()
+    (found,) = read(condition(verificationStatus=status("provisional"))).conditions
+    assert found.verification is Verification.PROVISIONAL
+
+
 @pytest.mark.parametrize(
     ("more", "status"),
     [
@@ -72,6 +81,10 @@ def test_a_refuted_condition_is_no_fact(status):
         ({"abatementDateTime": "2020-01-01"}, ClinicalStatus.RESOLVED),
         ({"abatementBoolean": True}, ClinicalStatus.RESOLVED),
         ({"abatementBoolean": False}, None),
+        ({"abatementAge": {"value": 61, "unit": "a"}}, ClinicalStatus.RESOLVED),
+        ({"abatementRange": {"low": {"value": 60, "unit": "a"}}}, ClinicalStatus.RESOLVED),
+        ({"clinicalStatus": {"coding": [{"code": "3"}, {"code": "resolved"}]}}, ClinicalStatus.RESOLVED),
+        ({"clinicalStatus": {"coding": [{"code": "3"}], "text": "Active"}}, ClinicalStatus.ACTIVE),
         ({}, None),
     ],
 )

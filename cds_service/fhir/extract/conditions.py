@@ -48,7 +48,7 @@ def read_condition(condition: Condition, context: ReadingContext) -> Iterable[Co
         text=said.text,
         unlisted=said.unlisted,
         clinical_status=_clinical(condition, context),
-        verification=_VERIFICATION.get(status_word(condition.verification_status) or ""),
+        verification=_VERIFICATION.get(status_word(condition.verification_status, _VERIFICATION) or ""),
         onset=onset,
         recorded=recorded,
         abated=_abated(condition, context),
@@ -73,7 +73,7 @@ def _of(meanings: Meanings, concept: str) -> Meanings:
 
 def _clinical(condition: Condition, context: ReadingContext) -> ClinicalStatus | None:
     """The clinical status; a recorded end without one makes it resolved."""
-    word = status_word(condition.clinical_status)
+    word = status_word(condition.clinical_status, _CLINICAL)
     status = _CLINICAL.get(word or "")
     if word and status is None:
         context.note("its clinicalStatus is none that FHIR knows; read as not recorded")
@@ -83,7 +83,9 @@ def _clinical(condition: Condition, context: ReadingContext) -> ClinicalStatus |
 
 
 def _says_ended(condition: Condition) -> bool:
-    return bool(condition.abatement_boolean or condition.abatement_date_time or condition.abatement_string)
+    ends = (condition.abatement_age, condition.abatement_range)
+    said = condition.abatement_boolean or condition.abatement_date_time or condition.abatement_string
+    return bool(said) or any(end is not None for end in ends)
 
 
 def _abated(condition: Condition, context: ReadingContext) -> PartialDate | None:

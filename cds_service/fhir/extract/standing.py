@@ -6,6 +6,8 @@ structural codes.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient
 
 _NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "unknown-to-have-happened", "unknown", "nullified"})
@@ -16,7 +18,7 @@ _PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
 def holds(resource: AnyResource) -> bool:
     """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
     if isinstance(resource, Condition):
-        return status_word(resource.verification_status) not in _NEVER_HELD
+        return status_word(resource.verification_status, _NEVER_HELD) not in _NEVER_HELD
     if isinstance(resource, ImagingStudy) and is_status_unknown(resource):
         return True
     return not isinstance(resource, Patient) and _status(resource) not in _NEVER
@@ -36,11 +38,14 @@ def is_preliminary(status: str | None) -> bool:
     return (status or "").strip().lower() in _PRELIMINARY
 
 
-def status_word(concept: CodeableConcept | None) -> str | None:
-    """The code of a status concept by any coding, else its words; lower case, None where neither."""
+def status_word(concept: CodeableConcept | None, known: Container[str] = ()) -> str | None:
+    """The code of a status concept, else its words; lower case, None where neither.
+
+    The first that is `known`, since a site's own code may stand before FHIR's; else the first.
+    """
     if concept is None:
         return None
-    for coding in concept.coding:
-        if coding.code:
-            return coding.code.strip().lower()
-    return concept.text.strip().lower() if concept.text else None
+    words = [coding.code.strip().lower() for coding in concept.coding if coding.code]
+    if concept.text:
+        words.append(concept.text.strip().lower())
+    return next((word for word in words if word in known), next(iter(words), None))
