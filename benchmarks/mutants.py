@@ -116,6 +116,8 @@ class _Finder(cst.CSTVisitor):
             self._within_top = node
         if isinstance(node, (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)) or _is_type_alias(node):
             return False
+        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "assert_never":
+            return False
         if isinstance(node, cst.ClassDef) and any(
             b.value.value == "Enum" for b in node.bases if isinstance(b.value, cst.Name)
         ):

@@ -123,11 +123,54 @@ def test_the_gravest_conditions_are_told_each_once() -> None:
 # --- alive, age, performance --------------------------------------------------------------------------------
 
 
-def test_who_has_died() -> None:
-    dead = find(NotKnownDead(), of=person(died="2026-11-01"))
-    assert dead.outcome is Outcome.FAIL
-    assert "2026-11-01" in dead.reason
-    assert find(AgeAtLeast(18), of=person(born=None)).reason == "No birth date is recorded"
+@pytest.mark.parametrize(
+    ("deceased", "died", "verdict", "reason", "shown"),
+    [
+        (None, "2026-11-01", "fail", "Recorded as deceased (2026-11-01)", [("Patient/p1", "2026-11-01", "Deceased")]),
+        (False, "2026-11-01", "fail", "Recorded as deceased (2026-11-01)", [("Patient/p1", "2026-11-01", "Deceased")]),
+        (True, None, "fail", "Recorded as deceased", [("Patient/p1", None, "Deceased")]),
+        (None, None, "pass", "No death is recorded", None),
+        (False, None, "pass", "Recorded as not deceased", None),
+    ],
+)
+def test_who_has_died(
+    deceased: bool | None, died: str | None, verdict: str, reason: str, shown: list[tuple[str, str | None, str]] | None
+) -> None:
+    found = find(NotKnownDead(), of=person(deceased=deceased, died=died))
+    assert (found.outcome.value, found.reason) == (verdict, reason)
+    if shown is not None:
+        assert [(item.reference, item.date, item.text) for item in found.evidence] == shown
+
+
+@pytest.mark.parametrize(
+    ("born", "basis", "reason", "shown", "missing"),
+    [
+        ("1960-11-22", "recorded", "Aged 66 (needs 18 or more)", [("1960-11-22", "Born 1960-11-22")], []),
+        ("1960-11-23", "recorded", "Aged 65 (needs 18 or more)", [("1960-11-23", "Born 1960-11-23")], []),
+        ("2020-01-01", "recorded", "Aged 6 (needs 18 or more)", [("2020-01-01", "Born 2020-01-01")], []),
+        (
+            "2027-01-01",
+            "recorded",
+            "Born 2027-01-01, after the day of assessment",
+            [("2027-01-01", "Born 2027-01-01")],
+            [],
+        ),
+        (
+            "2008",
+            "recorded",
+            "Born 2008: aged 17 or 18 (needs 18 or more)",
+            [("2008", "Born 2008")],
+            [("birth date", "record the exact date of birth", "", "")],
+        ),
+        (None, "no_record", "No birth date is recorded", [], [("birth date", "record the date of birth", "", "")]),
+    ],
+)
+def test_the_age_in_words(
+    born: str | None, basis: str, reason: str, shown: list[tuple[str, str]], missing: list[tuple[str, str, str, str]]
+) -> None:
+    found = find(AgeAtLeast(18), of=person(born=born))
+    assert (found.basis.value, found.reason, asked(found)) == (basis, reason, missing)
+    assert [(item.date, item.text) for item in found.evidence] == shown
 
 
 @pytest.mark.parametrize(
@@ -446,3 +489,69 @@ def test_the_count_in_words(row: dict[str, str]) -> None:
     found = count(record(row["lesions"]))
     assert found.outcome.value == row["verdict"], found.reason
     assert found.reason.startswith(row["starts"]), found.reason
+
+
+@each_row("""
+    lesions                      | overall           | asked
+                                 |                   | lesion table, response
+                                 | stable            | lesion table
+    liver 20>20                  |                   | response
+    lung left 4>9.5              |                   | lesion table, response
+    lung left 4>9.5              | stable            | lesion table
+    lung left 4>9.5              | complete response | lesion table
+    liver 20>20                  | marker            | response
+""")
+def test_what_would_settle_progression(row: dict[str, str]) -> None:
+    statuses = [disease_status(row["overall"])] if row["overall"] and row["overall"] != "marker" else []
+    if row["overall"] == "marker":
+        statuses = [disease_status("progressive", recist=False, evidence_types=["marker"])]
+    found = progression(record(row["lesions"], statuses=statuses))
+    assert found.outcome is Outcome.UNKNOWN, found.reason
+    kinds = ["lesion table" if "lesion" in item.what else "response" for item in found.missing]
+    assert ", ".join(kinds) == row["asked"], found.missing
+
+
+def test_a_response_that_is_unclear_says_why() -> None:
+    def told(*statuses: Any) -> str:
+        return progression(record("", statuses=statuses)).reason
+
+    marker = disease_status("progressive", recist=False, evidence_types=["symptoms", "marker"])
+    assert told(marker).endswith(
+        "stated as progressive on 2026-11-10, but it rests on marker, symptoms, not on imaging"
+    )
+    month = disease_status("progressive", on="2026-11")
+    assert told(month).endswith(
+        "stated as progressive on 2026-11, but its date does not tell whether it follows the baseline scan"
+    )
+    both = (disease_status("progressive", ref="a"), disease_status("stable", ref="b"))
+    assert told(*both).endswith("on 2026-11-10, but statements of that day disagree")
+    found = progression(record("", statuses=both))
+    problem = "statements on the disease of one day disagree"
+    assert noted(found) == [("Observation/a", problem), ("Observation/b", problem)]
+    before = disease_status("progressive", on="2026-11-09")
+    assert told(before).endswith("no response is stated for the baseline scan")
+
+
+def test_lesions_or_observations_that_were_not_retrieved() -> None:
+    for kind in (Kind.LESIONS, Kind.OBSERVATIONS):
+        patient = record("liver 20>30", not_retrieved=((kind, "timed out"),))
+        for found in (progression(patient), count(patient)):
+            assert found.outcome is Outcome.UNKNOWN
+            assert "timed out" in found.reason
+            assert [item.what for item in found.missing] != []
+
+
+def test_no_progressive_lesion_fails_the_count_with_its_reason() -> None:
+    found = count(record("liver 20>20; lung left 10>10", statuses=[disease_status("stable")]))
+    assert found.outcome is Outcome.FAIL
+    assert found.reason == (
+        f"No progressive lesion: none of 2 lesions progressed {PAIR}, and the baseline scan is stated as stable on 2026-11-10"
+    )
+    assert "Observation/status" in [item.reference for item in found.evidence]
+
+
+def test_too_many_lesions_fail_the_count_and_are_listed() -> None:
+    found = count(record("; ".join(f"liver {size}>{size + 10}" for size in range(20, 26))))
+    assert found.outcome is Outcome.FAIL
+    assert found.reason.startswith("6 progressive lesions, more than 5: liver (20 mm to 30 mm")
+    assert len(found.evidence) >= 12
