@@ -2,8 +2,9 @@
 
 Exit codes: 0 done · 1 a bug · 2 usage · 3 the input could not be read at all · 4 a remote
 server refused or could not be reached · 5 finished, but some resources were left out and
-`--strict` was given. Progress and errors go to standard error; standard output carries the
-result alone.
+`--strict` was given · 6 a nightly run is incomplete, the last list is kept · 7 another run
+holds the lock. Progress and errors go to standard error; standard output carries the result
+alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cds_service import bootstrap, clock
+from cds_service import bootstrap, clock, nightly
 from cds_service.catalog.catalog import Catalog
 from cds_service.catalog.checking import check as check_mappings
 from cds_service.catalog.coverage import coverage
@@ -34,8 +35,10 @@ from cds_service.domain.facts import PatientFacts
 from cds_service.domain.trials import Trial, assess
 from cds_service.domain.verdicts import Assessment
 from cds_service.errors import (
+    AnotherRun,
     CdsServiceError,
     ConfigurationError,
+    IncompleteRun,
     MappingError,
     RemoteError,
     SourceError,
@@ -45,8 +48,10 @@ from cds_service.fhir.codings import codings_of
 from cds_service.fhir.sources import read_source
 from cds_service.fhir.whole import fetch_facts
 from cds_service.reports.markdown import as_markdown
+from cds_service.reports.progress import ProgressReport, told_of_run
 from cds_service.reports.rows import print_coverage, print_rows
 from cds_service.reports.table import print_table
+from cds_service.screening.overnight import Since
 from cds_service.store.opening import upgrade as upgrade_database
 from cds_service.web.app import serve as serve_forever
 
@@ -56,6 +61,8 @@ EXIT_CODES: tuple[tuple[type[CdsServiceError], int], ...] = (
     (SourceError, 3),
     (MappingError, 3),
     (RemoteError, 4),
+    (IncompleteRun, 6),
+    (AnotherRun, 7),
 )
 EXIT_QUARANTINED = 5
 SHOWN = ("code", "system", "group", "use", "display", "note", "where")
@@ -172,6 +179,80 @@ def sandbox_generate(
     generate_with_progress(patients, seed, out, day, files=files, gzip=gzip, workers=workers)
 
 
+class Engine(StrEnum):
+    """What assesses a population."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+class Method(StrEnum):
+    """How a FHIR server's records are had."""
+
+    EXPORT = "export"
+    SEARCH = "search"
+
+
+@app.command(epilog="Example: cds-service screen population/ --out list.csv")
+def screen(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A folder of NDJSON files (.ndjson, .ndjson.gz), or a FHIR base URL to export from."
+        ),
+    ],
+    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="The day to assess for; today if left out.")] = None,
+    trial: Annotated[str, typer.Option(help="The trial's id in the mappings.")] = "extend-op",
+    engine: Annotated[Engine, typer.Option(help="What assesses the population.")] = Engine.LOCAL,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="last|DATE",
+            help="Assess anew only who changed since the last run (or a day), and those whose day has come.",
+        ),
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How to have a FHIR server's records.")] = Method.EXPORT,
+    group: Annotated[str | None, typer.Option(metavar="ID", help="Only this Group of the FHIR server.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The list: .csv, .ndjson or .json; without it CSV is shown.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option("--db", metavar="URL", help="The database instead of CDS_DATABASE_URL.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List everybody who was considered.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 when a line or resource was left out.")] = False,
+    accept_drop: Annotated[
+        bool, typer.Option("--accept-drop", help="Believe a source that holds far less than last time.")
+    ] = False,
+) -> None:
+    """Screen a whole population; the ranked list of those who fit or may."""
+    if engine is Engine.SPARK:
+        raise UsageError("--engine spark is not available in this installation")
+    request = nightly.ScreenRequest(
+        source=source,
+        trial=trial,
+        as_of=None if as_of is None else _day(as_of),
+        since=_since(since),
+        resume=resume,
+        database=database,
+        out=out,
+        every=every,
+        accept_drop=accept_drop,
+        method=method.value,
+        group=group,
+    )
+    with ProgressReport(sys.stderr) as progress:
+        result = nightly.screen(read_settings(), request, progress, _say)
+    typer.echo(result.shown, nl=False)
+    counts = result.done.run.counts
+    _say(told_of_run(result.done))
+    if counts.quarantined:
+        _say(f"{counts.quarantined} lines could not be read, listed in {result.quarantine}")
+    if strict and (counts.quarantined or counts.partly_read):
+        raise typer.Exit(EXIT_QUARANTINED)
+
+
 @mappings_app.command("check", epilog="Example: cds-service mappings check --directory my-mappings")
 def mappings_check(
     directory: Annotated[Path | None, typer.Option(help="The folder to check; by default the one in use.")] = None,
@@ -257,6 +338,19 @@ def _console() -> Console:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _say(words: str) -> None:
+    typer.echo(f"cds-service: {words}", err=True)
+
+
+def _since(text: str | None) -> Since | date | None:
+    if text is None or text == Since.LAST_RUN.value:
+        return None if text is None else Since.LAST_RUN
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since '{text[:20]}' is neither 'last' nor a date (YYYY-MM-DD)") from None
 
 
 def _day(text: str | None) -> date:

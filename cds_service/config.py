@@ -91,6 +91,15 @@ class Settings(BaseSettings):
         le=60,
         description="Time in which a hook call is answered, fetching from the FHIR server included.",
     )
+    recent_minutes: float = Field(
+        default=15,
+        ge=0,
+        le=24 * 60,
+        description=(
+            "For so many minutes each worker keeps in memory what a record sent whole came to, and reuses it where"
+            " exactly the same is sent again. 0 keeps nothing."
+        ),
+    )
     max_body_bytes: int = Field(
         default=20_000_000,
         ge=1_000,
@@ -136,6 +145,25 @@ class Settings(BaseSettings):
     )
     fhir_export_hours: float = Field(
         default=12, gt=0, description="Hours that a FHIR server is given to finish a bulk export."
+    )
+    work_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Folder in which the nightly run puts down what it reads, patients' data, while it works. A folder under"
+            " the user's data folder if not set."
+        ),
+    )
+    screen_workers: int = Field(
+        default=0, ge=0, le=256, description="Processes that the nightly run uses on this machine; 0: one a core."
+    )
+    screen_max_drop: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description=(
+            "A nightly run that reads less of any resource type than last time by more than this part is incomplete:"
+            " the last list is kept."
+        ),
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="DEBUG, INFO, WARNING or ERROR. No level logs patient data."

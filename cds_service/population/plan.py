@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
@@ -25,7 +25,6 @@ class Plan:
     run: str
     as_of: date
     digest: str
-    since: datetime | None = None
     format: int = _FORMAT
 
 

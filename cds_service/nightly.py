@@ -1,0 +1,233 @@
+"""The nightly run put together: a source, an engine, the store, the list. What `cds-service screen` calls."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from cds_service import clock
+from cds_service.bootstrap import build_catalog, download_population, engine_version, find_trial
+from cds_service.config import Settings
+from cds_service.domain.facts import Kind
+from cds_service.errors import ConfigurationError, UsageError
+from cds_service.fhir.arranging import strike
+from cds_service.fhir.download_record import DownloadReport, read_report
+from cds_service.fhir.download_record import Progress as Downloading
+from cds_service.fhir.reading import KIND_OF
+from cds_service.fhir.resources import READ_TYPES
+from cds_service.population.local import Options, Progress
+from cds_service.population.nightly import NightlyOrder, run_nightly, work_folder
+from cds_service.population.nightly import clear as clear_nightly
+from cds_service.reports.lists import check_format, csv_lines, write_list
+from cds_service.screening.overnight import BeliefRules, Done, Since, ranked
+from cds_service.screening.ports import AssessmentBook
+from cds_service.screening.runs import Run
+from cds_service.store.opening import open_runs
+
+_FULL = "000"
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenRequest:
+    """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed."""
+
+    source: str
+    trial: str
+    as_of: date | None = None
+    since: Since | date | None = None
+    resume: bool = False
+    database: str | None = None
+    out: Path | None = None
+    every: bool = False
+    accept_drop: bool = False
+    method: str = "export"
+    group: str | None = None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the source is a FHIR base URL."""
+        return self.source.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenResult:
+    """A run that is done; where its quarantine is listed; the list as text where no file was named."""
+
+    done: Done
+    quarantine: Path
+    shown: str = ""
+
+
+def screen(
+    settings: Settings, request: ScreenRequest, progress: Progress, say: Callable[[str], object]
+) -> ScreenResult:
+    """Screen a population, store the run, write the list.
+
+    Raises AnotherRun, IncompleteRun, SourceError, RemoteError, and UsageError for a wrong request.
+    """
+    _check(request)
+    catalog = build_catalog(settings)
+    trial = find_trial(catalog, request.trial)
+    parent = work_directory(settings)
+    quarantine = _quarantine(request, parent)
+    store = open_runs(request.database or settings.database_url)
+    try:
+        with store.runs.lock():
+            brought = _bring(settings, request, parent, progress)
+            order = NightlyOrder(
+                folders=brought.folders,
+                source=brought.source,
+                trial=trial,
+                catalog=catalog,
+                engine_version=engine_version(),
+                today=clock.today(),
+                as_of=request.as_of,
+                base=brought.base,
+                since=None if brought.anew else request.since,
+                resume=request.resume,
+                options=Options(workers=settings.screen_workers or os.cpu_count() or 1),
+                source_problems=brought.problems,
+                not_retrieved=brought.not_retrieved,
+            )
+            rules = BeliefRules(most_drop=1.0 if request.accept_drop else settings.screen_max_drop)
+            done = run_nightly(order, parent, quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            shown = _write_list(request, store.book, done.run)
+            clear_nightly(parent, order.source, trial.id)
+    finally:
+        store.close()
+    return ScreenResult(done, quarantine, shown)
+
+
+def _check(request: ScreenRequest) -> None:
+    if request.out is not None:
+        check_format(request.out)
+    if not request.is_server and (request.group is not None or request.method != "export"):
+        raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
+
+
+def _quarantine(request: ScreenRequest, parent: Path) -> Path:
+    """Where the lines that could not be read are listed: beside the list, else in the work folder."""
+    if request.out is None:
+        return parent / "quarantine.ndjson"
+    return request.out.with_name(f"{request.out.stem}.quarantine.ndjson")
+
+
+def _write_list(request: ScreenRequest, book: AssessmentBook, run: Run) -> str:
+    documents = (book.document(one.patient, run.trial) for one in ranked(book, run, every=request.every))
+    if request.out is not None:
+        write_list(request.out, documents)
+        return ""
+    return "".join(csv_lines(json.loads(document) for document in documents))
+
+
+def work_directory(settings: Settings) -> Path:
+    """Where the nightly run puts down what it reads: a folder only its owner may look into."""
+    folder = settings.work_dir or user_data_path("cds-service", appauthor=False) / "screening"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"CDS_WORK_DIR: {folder} cannot be made ({error.strerror})") from None
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """A source as folders on this machine. `anew`: everybody must be assessed, whatever was asked."""
+
+    folders: tuple[Path, ...]
+    source: str
+    base: str = ""
+    problems: tuple[str, ...] = ()
+    not_retrieved: tuple[tuple[Kind, str], ...] = ()
+    anew: bool = False
+
+
+def _bring(settings: Settings, request: ScreenRequest, parent: Path, progress: Progress) -> _Brought:
+    if request.is_server:
+        return _Mirror(settings, request, parent, progress).bring()
+    folder = Path(request.source)
+    return _Brought((folder,), str(folder.resolve()))
+
+
+class _Mirror:
+    """A server's population on this machine: the last full download, and the changes laid over it.
+
+    Resources come in versions then; the newest holds (`fhir.record`).
+    """
+
+    def __init__(self, settings: Settings, request: ScreenRequest, parent: Path, progress: Progress) -> None:
+        self._settings = settings
+        self._request = request
+        self._progress = progress
+        self._base = request.source.rstrip("/")
+        self._folder = work_folder(parent / "downloads", f"{self._base} {request.group or ''}", request.method)
+
+    def bring(self) -> _Brought:
+        """Download all, or what changed since the last download."""
+        earlier = self._earlier()
+        since = self._since(earlier)
+        if since is None:
+            return self._full()
+        name = f"{len(earlier):03d}"
+        report = self._download(name, since)
+        folders = (*earlier, self._folder / name)
+        struck = strike_all(folders[:-1], report)
+        return self._brought(folders, report, anew=struck)
+
+    def _full(self) -> _Brought:
+        for folder in reversed(self._earlier()[1:]):
+            _remove(folder)
+        report = self._download(_FULL, None)
+        return self._brought((self._folder / _FULL,), report, anew=False)
+
+    def _earlier(self) -> list[Path]:
+        """The downloads on disk that are whole, the full one first; a gap ends them."""
+        found: list[Path] = []
+        while read_report(folder := self._folder / f"{len(found):03d}") is not None:
+            found.append(folder)
+        return found
+
+    def _since(self, earlier: list[Path]) -> datetime | None:
+        """The server's instant from which changes are asked for; None for everything."""
+        report = read_report(earlier[-1]) if earlier and self._request.since is not None else None
+        if report is None or report.incomplete or not report.transaction_time:
+            return None
+        return datetime.fromisoformat(report.transaction_time)
+
+    def _download(self, name: str, since: datetime | None) -> DownloadReport:
+        def tell(progress: Downloading) -> None:
+            self._progress(progress.phase, progress.done, progress.total or 0)
+
+        return download_population(
+            self._settings,
+            self._base,
+            self._folder / name,
+            types=sorted(READ_TYPES),
+            group=self._request.group,
+            since=since,
+            method=self._request.method,
+            resume=self._request.resume,
+            progress=tell,
+        )
+
+    def _brought(self, folders: tuple[Path, ...], report: DownloadReport, *, anew: bool) -> _Brought:
+        lacking = tuple((KIND_OF[kind], why) for kind, why in sorted(report.unavailable.items()) if kind in KIND_OF)
+        problems = (report.incomplete,) if report.incomplete else ()
+        return _Brought(folders, self._base, self._base, problems, lacking, anew)
+
+
+def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:
+    """Take deleted resources out of earlier downloads; whether any was there."""
+    return report.deleted != () and sum(strike(folder, report.deleted).total() for folder in folders) > 0
+
+
+def _remove(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
