@@ -6,7 +6,7 @@ opaque here: screening counts and hands over, it does not look inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -126,6 +126,14 @@ class Decisions(Protocol):
         """Every decision, the first one first."""
         ...
 
+    async def record_later(self, decision: Decision) -> bool:
+        """Add a decision that was made later than the one that holds; False where it was not, nothing is added then."""
+        ...
+
+    async def holding(self, trial: str) -> Mapping[PatientKey, Decision]:
+        """Of every patient anything was decided about, the decision that holds."""
+        ...
+
 
 class Suppressions(Protocol):
     """Cards that were not shown, counted by reason."""
@@ -241,4 +249,27 @@ class PopulationEngine(Protocol):
 
     def results(self) -> Iterator[Screened]:
         """Every assessment made, in any order."""
+        ...
+
+
+class WorklistBook(AssessmentBook, Protocol):
+    """What the coordinator's list is made from: assessments, and what the runs made of them."""
+
+    def runs(self, trial: str) -> tuple[Run, ...]:
+        """The latest runs of a trial, whatever became of them, the last one first."""
+        ...
+
+    def listed(self, trial: str, also: Collection[PatientKey] = ()) -> Iterator[Stored]:
+        """The current assessments that have a place on the list, and those of the patients named; no documents."""
+        ...
+
+    def turned(self, trial: str, runs: Collection[str]) -> Iterator[tuple[Stored, Stored | None]]:
+        """What one of these runs turned, of patients who have or had a place: the assessment now, and before it.
+
+        Turned: said for the first time, the patient missed, or met again. No documents.
+        """
+        ...
+
+    def numbered(self, number: int) -> Stored | None:
+        """The assessment of a number, with its document."""
         ...

@@ -6,7 +6,7 @@ For trying the service out, and for tests; the contract tests hold it to what th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -107,6 +107,18 @@ class MemoryDecisions:
     async def history(self, patient: PatientKey, trial: str) -> tuple[Decision, ...]:
         """Every decision, the first one first."""
         return tuple(d for d in self._decisions if d.patient == patient and d.trial == trial)
+
+    async def record_later(self, decision: Decision) -> bool:
+        """Add a decision that was made later than the one that holds."""
+        known = await self.latest(decision.patient, decision.trial)
+        if known is not None and known.at >= decision.at:
+            return False
+        self._decisions.append(decision)
+        return True
+
+    async def holding(self, trial: str) -> Mapping[PatientKey, Decision]:
+        """Of every patient anything was decided about, the decision that holds."""
+        return {decision.patient: decision for decision in self._decisions if decision.trial == trial}
 
 
 class MemorySuppressions:

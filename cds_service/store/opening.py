@@ -10,14 +10,15 @@ from sqlalchemy.exc import DBAPIError
 
 from cds_service import clock
 from cds_service.errors import ConfigurationError
-from cds_service.screening.ports import AssessmentBook, Ledger, Runs
+from cds_service.screening.ports import Ledger, Runs, WorklistBook
 from cds_service.store import schema
 from cds_service.store.asking import Asking
 from cds_service.store.engines import database_url, open_engine
 from cds_service.store.memory import memory_ledger
-from cds_service.store.memory_runs import MemoryRuns
-from cds_service.store.runs import SqlAssessments, SqlRuns
+from cds_service.store.memory_worklists import MemoryWorklist
+from cds_service.store.runs import SqlRuns
 from cds_service.store.sql import forget_replays, sql_ledger
+from cds_service.store.worklists import SqlWorklist
 from cds_service.store.writing import WriteBehind
 
 MEMORY = "memory:"
@@ -25,11 +26,12 @@ MEMORY = "memory:"
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A ledger in use. `healthy` says whether what is noted gets written; `close` writes what waits."""
+    """A ledger in use, and the runs' assessments. `healthy`: what is noted gets written; `close` writes what waits."""
 
     ledger: Ledger
     healthy: Callable[[], bool]
     close: Callable[[], None]
+    book: WorklistBook
 
 
 def open_store(setting: str | None, now: Callable[[], datetime] = clock.now) -> Store:
@@ -38,7 +40,7 @@ def open_store(setting: str | None, now: Callable[[], datetime] = clock.now) -> 
     Raises ConfigurationError where the database is not to be had or not prepared.
     """
     if setting == MEMORY:
-        return Store(memory_ledger(now), lambda: True, lambda: None)
+        return Store(memory_ledger(now), lambda: True, lambda: None, MemoryWorklist())
     engine = open_engine(database_url(setting))
     try:
         schema.make_ready(engine)
@@ -52,7 +54,7 @@ def open_store(setting: str | None, now: Callable[[], datetime] = clock.now) -> 
         writer.close()
         asking.close()
 
-    return Store(sql_ledger(engine, asking, writer), lambda: writer.healthy, close)
+    return Store(sql_ledger(engine, asking, writer), lambda: writer.healthy, close, SqlWorklist(engine))
 
 
 def upgrade(setting: str | None) -> tuple[str | None, str]:
@@ -84,7 +86,7 @@ class RunStore:
     """The nightly runs and their assessments in use."""
 
     runs: Runs
-    book: AssessmentBook
+    book: WorklistBook
     close: Callable[[], None]
 
 
@@ -94,7 +96,7 @@ def open_runs(setting: str | None) -> RunStore:
     Raises ConfigurationError where it is not to be had or not prepared.
     """
     if setting == MEMORY:
-        memory = MemoryRuns()
+        memory = MemoryWorklist()
         return RunStore(memory, memory, lambda: None)
     engine = open_engine(database_url(setting))
     try:
@@ -102,4 +104,4 @@ def open_runs(setting: str | None) -> RunStore:
     except DBAPIError as error:
         engine.dispose()
         raise _not_to_be_had(error) from None
-    return RunStore(SqlRuns(engine), SqlAssessments(engine), engine.dispose)
+    return RunStore(SqlRuns(engine), SqlWorklist(engine), engine.dispose)

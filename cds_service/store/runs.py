@@ -29,7 +29,7 @@ _LOCK = 7_243_160_552
 _BATCH = 500
 _RUNNING = "another screening run is at work on this database: wait for it to end"
 
-_SUMMARY = [column for column in ASSESSMENTS.c if column.name != "document"]
+SUMMARY = [column for column in ASSESSMENTS.c if column.name != "document"]
 _NEW = ASSESSMENTS.insert()
 _OVER = update(ASSESSMENTS).where(ASSESSMENTS.c.id == bindparam("row")).values(superseded=True)
 _STILL = (
@@ -196,13 +196,13 @@ class SqlAssessments:
 
     def current(self, trial: str, base: str | None = None, *, documents: bool = False) -> Iterator[Stored]:
         """The assessment that holds of every patient."""
-        statement = select(ASSESSMENTS) if documents else select(*_SUMMARY)
+        statement = select(ASSESSMENTS) if documents else select(*SUMMARY)
         statement = statement.where(ASSESSMENTS.c.trial == trial, ASSESSMENTS.c.superseded.is_(False))
         if base is not None:
             statement = statement.where(ASSESSMENTS.c.patient_base == base)
         with _reachable(), self._engine.connect().execution_options(yield_per=_BATCH) as connection:
             for row in connection.execute(statement.order_by(ASSESSMENTS.c.id)):
-                yield rows.read_assessment(row, _document(row) if documents else b"")
+                yield rows.read_assessment(row, document_of(row) if documents else b"")
 
     def document(self, patient: PatientKey, trial: str) -> bytes:
         """The assessment that holds of a patient, as JSON."""
@@ -214,7 +214,7 @@ class SqlAssessments:
         )
         with _reachable(), self._engine.begin() as connection:
             row = connection.execute(statement).first()
-        return b"" if row is None else _document(row)
+        return b"" if row is None else document_of(row)
 
     def due(self, trial: str, base: str) -> Due:
         """When the current assessments change by time alone."""
@@ -239,10 +239,11 @@ class SqlAssessments:
             .order_by(ASSESSMENTS.c.id)
         )
         with _reachable(), self._engine.begin() as connection:
-            return tuple(rows.read_assessment(row, _document(row)) for row in connection.execute(statement))
+            return tuple(rows.read_assessment(row, document_of(row)) for row in connection.execute(statement))
 
 
-def _document(row: Any) -> bytes:  # noqa: ANN401  a row of SQLAlchemy
+def document_of(row: Any) -> bytes:  # noqa: ANN401  a row of SQLAlchemy
+    """The assessment of a row, as JSON."""
     return zlib.decompress(row.document)
 
 

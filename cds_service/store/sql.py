@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
@@ -160,6 +160,13 @@ _DECISIONS_OF_PATIENT = select(DECISIONS).where(
 _LATEST_DECISION = _DECISIONS_OF_PATIENT.order_by(DECISIONS.c.id.desc()).limit(1)
 _ALL_DECISIONS = _DECISIONS_OF_PATIENT.order_by(DECISIONS.c.id)
 _NEW_DECISION = DECISIONS.insert()
+_HOLDING = select(DECISIONS).where(
+    DECISIONS.c.id.in_(
+        select(func.max(DECISIONS.c.id))
+        .where(DECISIONS.c.trial == bindparam("of_trial"))
+        .group_by(DECISIONS.c.patient_base, DECISIONS.c.patient_id)
+    )
+)
 
 
 class SqlDecisions:
@@ -183,6 +190,24 @@ class SqlDecisions:
         about = {"id": patient.id, "base": patient.base, "of_trial": trial}
         found = await self._asking.transact(lambda connection: connection.execute(_ALL_DECISIONS, about).all())
         return tuple(rows.read_decision(row) for row in found)
+
+    async def record_later(self, decision: Decision) -> bool:
+        """Add a decision that was made later than the one that holds."""
+        about = {"id": decision.patient.id, "base": decision.patient.base, "of_trial": decision.trial}
+
+        def write(connection: Connection) -> bool:
+            held = connection.execute(_LATEST_DECISION, about).first()
+            if held is not None and rows.read_decision(held).at >= decision.at:
+                return False
+            connection.execute(_NEW_DECISION, rows.decision_row(decision))
+            return True
+
+        return await self._asking.transact(write)
+
+    async def holding(self, trial: str) -> Mapping[PatientKey, Decision]:
+        """Of every patient anything was decided about, the decision that holds."""
+        found = await self._asking.transact(lambda connection: connection.execute(_HOLDING, {"of_trial": trial}).all())
+        return {decision.patient: decision for decision in map(rows.read_decision, found)}
 
 
 _SUM = func.sum(SUPPRESSIONS.c.count)
