@@ -285,5 +285,8 @@ def test_a_finding_is_read_unless_denied() -> None:
     assert uses(NURSING) == stated
     assert uses(NURSING, valueBoolean=True) == stated
     assert uses(NURSING, valueBoolean=False) == []
+    assert uses(NURSING, valueString="Yes ") == stated
+    assert uses(NURSING, valueString="No") == []
+    assert uses(NURSING, valueString="not known") == []
     assert uses(NURSING, valueCodeableConcept=concept("http://loinc.org", "LA6577-6")) == []
     assert uses(NURSING, valueCodeableConcept=concept("http://loinc.org", "LA6576-8")) == stated

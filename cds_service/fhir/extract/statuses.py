@@ -16,6 +16,7 @@ _CONCEPTS = frozenset({"pregnancy", "breastfeeding", "childbearing"})
 _ANSWERS = frozenset({"lab-answer", *_CONCEPTS})
 _QUESTION = "status"
 """The use of a code that asks; its value answers."""
+_AFFIRMED = frozenset({"yes", "y", "true", "present", "positive", "confirmed"})
 
 
 def read_statuses(observation: Observation, context: ReadingContext) -> Iterator[StatusObservation]:
@@ -42,7 +43,14 @@ def _stated(observation: Observation, context: ReadingContext) -> Meanings:
     if observation.value_codeable_concept is not None:
         affirmed = any(meaning.use == "positive" for meaning in answered)
         return tuple(asked) if affirmed else ()
-    return () if observation.value_boolean is False or observation.data_absent_reason else tuple(asked)
+    return () if _is_denied(observation) else tuple(asked)
+
+
+def _is_denied(observation: Observation) -> bool:
+    """Whether a finding is denied, not known, or given a text that does not plainly affirm it."""
+    said = observation.value_string
+    unclear = said is not None and said.strip().lower() not in _AFFIRMED
+    return unclear or observation.value_boolean is False or observation.data_absent_reason is not None
 
 
 READERS: tuple[Reader, ...] = (Reader(Observation, "statuses", read_statuses, _CONCEPTS),)
