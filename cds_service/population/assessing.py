@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,8 @@ from cds_service.population.spill import BROKEN, Kept, writing
 from cds_service.screening.entries import PatientKey
 from cds_service.screening.screened import Screened, summary_of
 
-_OF_THE_DAY = ("as_of", "window", "engine_version")
+_SAID = ("trial_version", "mappings_digest", "status", "lesions", "imaging", "therapy", "next_change", "data_quality")
+_SAID_OF_ONE = ("id", "verdict", "basis", "evidence", "valid_until")
 _encoder = msgspec.json.Encoder()
 
 
@@ -70,15 +72,31 @@ def document_of(screened: Screened) -> bytes:
 
 
 def fingerprint(document: AssessmentJson) -> str:
-    """Equal for two assessments that say the same; the day and what only counts from it do not matter."""
-    said = {key: value for key, value in document.items() if key not in _OF_THE_DAY}
+    """Equal for two assessments that say the same.
+
+    The day does not matter, nor what counts from it: words such as "3 days before", the dates
+    between which a new lab would count.
+    """
+    criteria: Any = document["criteria"]
+    said = [document.get(key) for key in _SAID]
+    said += [[one.get(key) for key in _SAID_OF_ONE] for one in criteria]
+    said += [item["what"] for one in criteria for item in one["missing"]]
     return blake2b(_encoder.encode(said), digest_size=16).hexdigest()
+
+
+def record_digest(lines: Iterable[Kept], shared: str = "") -> str:
+    """Equal for the same lines in any order; `shared` stands for what belongs to nobody."""
+    total = 0
+    for kept in lines:
+        total += int.from_bytes(blake2b(kept.raw, digest_size=16).digest(), "little")
+    return f"{total % (1 << 128):032x}{shared}"
 
 
 class SharedStore:
     """Resources that belong to nobody (Medication, ResearchStudy), on disk, by name."""
 
     def __init__(self, path: Path) -> None:
+        self.digest = _digest_of_file(path)
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
@@ -88,6 +106,14 @@ class SharedStore:
             self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
         row = self._connection.execute("SELECT raw FROM shared WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
+
+
+def _digest_of_file(path: Path) -> str:
+    digest = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def write_shared(path: Path, resources: Iterable[tuple[str, bytes]]) -> None:

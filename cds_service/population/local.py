@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from cds_service.population.assessing import (
     SharedStore,
     assess_patient,
     by_patient,
+    record_digest,
     write_shared,
 )
 from cds_service.population.crew import Crew
@@ -58,16 +59,15 @@ _ZIPPED = 10
 class Options:
     """How the engine works: processes, the size of pieces and of what one process holds at once.
 
-    `since` and `due`: assess anew only patients with something updated since, those named in
-    `due`, and those not in `known`; None for everybody.
+    `held`: patients (bare ids) who need not be assessed anew while their record is the same, with
+    its digest; where `since` is given, while nothing of it was updated after that instant.
     """
 
     workers: int = 1
     piece_bytes: int = PIECE_BYTES
     slot_bytes: int = 64 << 20
+    held: Mapping[str, str] = field(default_factory=dict)
     since: datetime | None = None
-    due: frozenset[str] = frozenset()
-    known: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -336,10 +336,11 @@ def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
     find = desk.shared.find if desk.shared is not None else None
     for number, lines in by_patient(read_slot(desk.folder, desk.places[slot])):
         name = desk.names[number]
-        if _is_unchanged(name, lines, desk.options):
+        record = record_digest(lines, desk.shared.digest if desk.shared is not None else "")
+        if _is_unchanged(name, record, lines, desk.options):
             unchanged.append(name.removeprefix("Patient/"))
         elif (screened := assess_patient(name, lines, desk.judging, find)) is not None:
-            rows.append(screened)
+            rows.append(replace(screened, record=record))
     write_whole(path.with_suffix(".rows"), rows)
     statuses = Counter(screened.summary.status for screened in rows)
     assessed = _Assessed(dict(statuses), sum(screened.partly_read for screened in rows), tuple(unchanged))
@@ -347,8 +348,8 @@ def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
     return assessed
 
 
-def _is_unchanged(name: str, lines: Iterable[Kept], options: Options) -> bool:
-    identity = name.removeprefix("Patient/")
-    if options.since is None or identity in options.due or identity not in options.known:
-        return False
-    return not any(kept.flags & (CHANGED | BROKEN) for kept in lines)
+def _is_unchanged(name: str, record: str, lines: Iterable[Kept], options: Options) -> bool:
+    before = options.held.get(name.removeprefix("Patient/"))
+    if options.since is None:
+        return record == before
+    return before is not None and not any(kept.flags & (CHANGED | BROKEN) for kept in lines)

@@ -78,7 +78,7 @@ def run_nightly(
     def prepare(changes: Changes | None) -> LocalEngine:
         options = order.options
         if changes is not None:
-            options = replace(options, since=changes.since, due=changes.due, known=changes.known)
+            options = replace(options, held=changes.held, since=changes.since)
         engine = LocalEngine(files, judging, folder, options, progress)
         engines.append(engine)
         return engine

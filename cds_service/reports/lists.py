@@ -32,18 +32,20 @@ def csv_cell(value: object) -> str:
 
 def csv_lines(documents: Iterable[Document]) -> Iterator[str]:
     """The list as CSV (RFC 4180), a heading first, one row a patient in the order given."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     for place, document in enumerate(documents, start=1):
-        yield _line(csv_cell(cell) for cell in _cells(place, document))
+        yield csv_line(csv_cell(cell) for cell in cells_of(place, document))
 
 
-def _line(cells: Iterable[str]) -> str:
+def csv_line(cells: Iterable[str]) -> str:
+    """One row of CSV (RFC 4180)."""
     out = io.StringIO()
     csv.writer(out).writerow(cells)
     return out.getvalue()
 
 
-def _cells(place: int, document: Document) -> Sequence[object]:
+def cells_of(place: int, document: Document) -> Sequence[object]:
+    """What stands in a patient's row, in the order of `COLUMNS`."""
     criteria = document["criteria"]
     window = document["window"]
     lesions, therapy = document["lesions"], document.get("therapy")

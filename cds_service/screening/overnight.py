@@ -6,9 +6,9 @@ the list of the last complete run holds. Zero rows are never read as "no candida
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from enum import Enum
 
 from cds_service.domain.trials import Trial
@@ -18,7 +18,6 @@ from cds_service.screening.ports import AssessmentBook, PopulationEngine, Runs
 from cds_service.screening.runs import Run, RunState, Saved, Standing, Stored
 from cds_service.screening.screened import EngineOutcome, RunCounts, place
 
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _ALWAYS = ("Patient", "Condition")
 
 
@@ -48,11 +47,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Whom to assess anew: who changed since an instant, whose day has come, and who is not known."""
+    """Whom to assess anew: who changed since an instant (or, without one, since they were last assessed),
+    and those in no case left out: `held` are the others, by bare id, with a digest of their records.
+    """
 
-    since: datetime
-    due: frozenset[str]
-    known: frozenset[str]
+    held: Mapping[str, str]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +128,14 @@ def _changes(order: Order, last: Run | None, book: AssessmentBook) -> Changes | 
     """Whom to assess anew; None for everybody: nothing asked, no earlier run, or other rules than then."""
     if order.since is None or last is None or not _same_rules(order, last):
         return None
-    if isinstance(order.since, Since):
-        since = last.started_at - _CLOCKS_DIFFER
-    else:
-        since = datetime.combine(order.since, time.min, UTC)
-    days = book.due(order.trial.id, order.base)
-    due = (identity for identity, day in days.items() if day is not None and day <= order.as_of)
-    return Changes(since, frozenset(due), frozenset(days))
+    since = None if isinstance(order.since, Since) else datetime.combine(order.since, time.min, UTC)
+    known = book.held(order.trial.id, order.base)
+    still = {
+        identity: held.record
+        for identity, held in known.items()
+        if held.next_change is None or held.next_change > order.as_of
+    }
+    return Changes(still, since)
 
 
 def _same_rules(order: Order, last: Run) -> bool:

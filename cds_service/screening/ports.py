@@ -24,7 +24,7 @@ from cds_service.screening.entries import (
     Suppression,
     SuppressionCount,
 )
-from cds_service.screening.runs import Due, Run, Saved, Stored
+from cds_service.screening.runs import Held, Run, Saved, Stored
 from cds_service.screening.screened import EngineOutcome, Screened
 
 R = TypeVar("R")
@@ -231,8 +231,8 @@ class AssessmentBook(Protocol):
         """The assessment that holds of a patient, as JSON; empty where there is none."""
         ...
 
-    def due(self, trial: str, base: str) -> Due:
-        """When the current assessments of a server's patients change by time alone; vanished ones left out."""
+    def held(self, trial: str, base: str) -> Mapping[str, Held]:
+        """What the current assessments of a server's patients rest on, by bare id; vanished ones left out."""
         ...
 
     def history(self, patient: PatientKey, trial: str) -> tuple[Stored, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -75,6 +74,7 @@ class Stored:
     superseded: bool = False
     document: bytes = b""
     turned_in: str = ""
+    record: str = ""
     number: int = 0
 
 
@@ -88,5 +88,9 @@ class Saved:
     vanished: int = 0
 
 
-Due = Mapping[str, date | None]
-"""Of each patient with a current assessment (by bare id) the day on which it changes by time alone."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a current assessment rests on: the record it was made of, and the day on which it changes by time alone."""
+
+    record: str
+    next_change: date | None

@@ -46,14 +46,15 @@ class Summary:
 class Screened:
     """One patient of a run: the summary, and the assessment as JSON (zlib-compressed).
 
-    `fingerprint` is equal for two assessments that say the same, whatever their day.
-    `partly_read`: something of the record could not be read.
+    `fingerprint` is equal for two assessments that say the same, whatever their day; `record`
+    for two records that are the same. `partly_read`: something of the record could not be read.
     """
 
     patient: PatientKey
     summary: Summary
     document: bytes
     fingerprint: str
+    record: str = ""
     partly_read: bool = False
 
 

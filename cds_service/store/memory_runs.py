@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 from cds_service.errors import AnotherRun
 from cds_service.screening.entries import PatientKey
-from cds_service.screening.runs import Due, Run, RunState, Saved, Standing, Stored
+from cds_service.screening.runs import Held, Run, RunState, Saved, Standing, Stored
 from cds_service.screening.screened import Screened
 
 
@@ -112,10 +112,10 @@ class MemoryRuns:
         found = (stored for stored in self.current(trial, documents=True) if stored.patient == patient)
         return next((stored.document for stored in found), b"")
 
-    def due(self, trial: str, base: str) -> Due:
-        """When the current assessments change by time alone."""
+    def held(self, trial: str, base: str) -> Mapping[str, Held]:
+        """What the current assessments rest on."""
         return {
-            stored.patient.id: stored.summary.next_change
+            stored.patient.id: Held(stored.record, stored.summary.next_change)
             for stored in self.current(trial, base)
             if stored.standing is Standing.CURRENT
         }
@@ -134,6 +134,7 @@ def _stored(screened: Screened, run: Run, number: int) -> Stored:
         run.id,
         run.id,
         document=zlib.decompress(screened.document),
+        record=screened.record,
         turned_in=run.id,
         number=number,
     )
@@ -147,5 +148,6 @@ def _said_again(before: Stored, screened: Screened, run: Run) -> Stored:
         last_run=run.id,
         standing=Standing.CURRENT,
         document=zlib.decompress(screened.document),
+        record=screened.record,
         turned_in=run.id if back else before.turned_in,
     )

@@ -195,6 +195,7 @@ class AssessmentRow(Table):
     next_change: Mapped[date | None]
     silent: Mapped[int]
     fingerprint: Mapped[str]
+    record: Mapped[str]
     first_run: Mapped[str]
     last_run: Mapped[str]
     turned_in: Mapped[str]

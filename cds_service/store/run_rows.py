@@ -83,6 +83,7 @@ def said_again(screened: Screened, run: Run) -> Values:
         "closes": summary.closes,
         "next_change": summary.next_change,
         "silent": summary.silent,
+        "record": screened.record,
         "last_run": run.id,
         "standing": Standing.CURRENT.value,
         "document": screened.document,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.errors import AnotherRun, RemoteError
 from cds_service.screening.entries import PatientKey
-from cds_service.screening.runs import Due, Run, RunState, Saved, Standing, Stored
+from cds_service.screening.runs import Held, Run, RunState, Saved, Standing, Stored
 from cds_service.screening.screened import Screened
 from cds_service.store import run_rows as rows
 from cds_service.store.models import Table
@@ -178,7 +178,7 @@ class _Saving:
 
 
 _AGAIN_COLUMNS = (
-    *("status", "listed", "as_of", "open", "for_review", "failed", "closes", "next_change", "silent"),
+    *("status", "listed", "as_of", "open", "for_review", "failed", "closes", "next_change", "silent", "record"),
     *("last_run", "standing", "document"),
 )
 _AGAIN = (
@@ -216,16 +216,16 @@ class SqlAssessments:
             row = connection.execute(statement).first()
         return b"" if row is None else document_of(row)
 
-    def due(self, trial: str, base: str) -> Due:
-        """When the current assessments change by time alone."""
-        statement = select(ASSESSMENTS.c.patient_id, ASSESSMENTS.c.next_change).where(
+    def held(self, trial: str, base: str) -> Mapping[str, Held]:
+        """What the current assessments rest on."""
+        statement = select(ASSESSMENTS.c.patient_id, ASSESSMENTS.c.record, ASSESSMENTS.c.next_change).where(
             ASSESSMENTS.c.trial == trial,
             ASSESSMENTS.c.patient_base == base,
             ASSESSMENTS.c.superseded.is_(False),
             ASSESSMENTS.c.standing == Standing.CURRENT.value,
         )
         with _reachable(), self._engine.begin() as connection:
-            return {row.patient_id: row.next_change for row in connection.execute(statement)}
+            return {row.patient_id: Held(row.record, row.next_change) for row in connection.execute(statement)}
 
     def history(self, patient: PatientKey, trial: str) -> tuple[Stored, ...]:
         """All assessments of a patient, the first one first."""

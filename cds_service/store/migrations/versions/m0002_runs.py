@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("closes", sa.Date(), nullable=True),
         sa.Column("next_change", sa.Date(), nullable=True),
         sa.Column("silent", sa.Integer(), nullable=False),
-        *(_text(name) for name in ("fingerprint", "first_run", "last_run", "turned_in", "standing")),
+        *(_text(name) for name in ("fingerprint", "record", "first_run", "last_run", "turned_in", "standing")),
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
     )
