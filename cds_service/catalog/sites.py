@@ -14,7 +14,7 @@ from cds_service.catalog.wordings import compiled
 from cds_service.domain.codes import Meaning
 from cds_service.domain.quantities import Conversion
 
-_FILE = ("site", "title", "about", "contact", "systems", "codes", "units", "orders")
+_FILE = ("site", "title", "about", "contact", "systems", "codes", "units", "orders", "studies")
 _CODE = ("system", "code", "display", "as", "concept", "group", "use", "note", "reason")
 _UNIT = ("analyte", "units", "times", "by", "at_most", "at_least", "reason")
 
@@ -39,7 +39,7 @@ class OrderWords:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The overlay of one hospital."""
+    """The overlay of one hospital. `studies` are its own names of a trial's study, by the trial's id."""
 
     name: str
     title: str = ""
@@ -49,6 +49,7 @@ class Site:
     rows: tuple[CodeRow, ...] = ()
     units: Mapping[str, Mapping[str, Conversion]] = field(default_factory=dict)
     orders: tuple[OrderWords, ...] = ()
+    studies: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read_site(
@@ -73,8 +74,13 @@ def read_site(
         same=same,
         rows=tuple(rows),
         units=_units(entry, analytes, systems),
+        studies=_studies(entry.entry("studies")),
         orders=tuple(order for item in entry.entries("orders") if (order := _order(item)) is not None),
     )
+
+
+def _studies(entry: Entry) -> dict[str, frozenset[str]]:
+    return {trial: frozenset(entry.texts(trial)) for trial in entry.block}
 
 
 def _contact(entry: Entry) -> Contact:

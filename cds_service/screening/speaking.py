@@ -59,12 +59,14 @@ class SpeakingRules:
     """The limits. `established` are criteria that must pass, where the trial has them.
 
     `open_while_ordering` may be unknown while new systemic therapy or staging is ordered.
+    `studies` are the hospital's own names of the trial's study ("ResearchStudy/123").
     `not_on_trial` are the states of a study subject who is not, or not any more, on the trial.
     """
 
     established: frozenset[str] = frozenset({"alive", "age", "histology", "stage-iv", "progression"})
     open_while_ordering: frozenset[str] = frozenset({"progression"})
     unknowns_at_most: int = 8
+    studies: frozenset[str] = frozenset()
     never_to: frozenset[str] = frozenset({"Patient", "RelatedPerson"})
     not_on_trial: frozenset[str] = frozenset(
         {"potential-candidate", "not-registered", "ineligible", "withdrawn", "off-study"}
@@ -123,10 +125,12 @@ def is_subject(trial: Trial, subjects: Iterable[StudySubject], rules: SpeakingRu
     """Whether the patient is on this trial: a study subject who has not left it.
 
     The study is known by its registry id, or by the trial's short title, in any identifier,
-    reference or name of it; a state that is not recorded counts as being on it.
+    reference or name of it, or by a name of the hospital's own; a state that is not recorded
+    counts as being on it.
     """
     return any(
-        subject.status.strip().lower() not in rules.not_on_trial and _names_trial(subject.study, trial)
+        subject.status.strip().lower() not in rules.not_on_trial
+        and (_names_trial(subject.study, trial) or not rules.studies.isdisjoint(subject.study))
         for subject in subjects
     )
 

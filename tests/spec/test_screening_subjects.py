@@ -50,6 +50,14 @@ def test_who_is_on_the_trial(row: list[str]) -> None:
     assert is_subject(TRIAL, [subject], SpeakingRules()) is (expected == "yes")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("ResearchStudy/123", True), ("ResearchStudy/1234", False), ("123", False)]
+)
+def test_a_hospital_has_a_name_of_its_own_for_the_study(name: str, expected: bool) -> None:
+    subject = StudySubject(Evidence("ResearchSubject/1", None, ""), frozenset({name}), "on-study")
+    assert is_subject(TRIAL, [subject], SpeakingRules(studies=frozenset({"ResearchStudy/123"}))) is expected
+
+
 def test_one_of_several_is_enough() -> None:
     subject = StudySubject(Evidence("ResearchSubject/1", None, ""), frozenset({"NCT06367972"}), "on-study")
     other = replace(subject, study=frozenset({"NCT00000000"}))
