@@ -121,9 +121,9 @@ def _quarantine(request: ScreenRequest, parent: Path) -> Path:
 def _write_list(request: ScreenRequest, book: AssessmentBook, run: Run) -> str:
     documents = (book.document(one.patient, run.trial) for one in ranked(book, run, every=request.every))
     if request.out is not None:
-        write_list(request.out, documents)
+        write_list(request.out, documents, run.as_of)
         return ""
-    return "".join(csv_lines(json.loads(document) for document in documents))
+    return "".join(csv_lines((json.loads(document) for document in documents), run.as_of))
 
 
 def work_directory(settings: Settings) -> Path:

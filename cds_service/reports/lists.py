@@ -17,7 +17,7 @@ COLUMNS = (
     *("unknown", "for_review", "to_do", "lesions", "therapy_lines", "histology", "as_of"),
 )
 FORMATS = (".csv", ".ndjson", ".json")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 Document = Mapping[str, Any]
 """An assessment as JSON."""
@@ -27,14 +27,14 @@ def csv_cell(value: object) -> str:
     """A value as a cell no spreadsheet takes for a formula: an apostrophe before what looks like one."""
     text = "" if value is None else str(value)
     bare = text.lstrip()
-    return f"'{text}" if bare.startswith(_FORMULA) or text.startswith(_FORMULA) else text
+    return f"'{text}" if bare.startswith(FORMULA_SIGNS) or text.startswith(FORMULA_SIGNS) else text
 
 
-def csv_lines(documents: Iterable[Document]) -> Iterator[str]:
-    """The list as CSV (RFC 4180), a heading first, one row a patient in the order given."""
+def csv_lines(documents: Iterable[Document], day: date | None = None) -> Iterator[str]:
+    """The list of a day as CSV (RFC 4180), a heading first, one row a patient in the order given."""
     yield csv_line(COLUMNS)
     for place, document in enumerate(documents, start=1):
-        yield csv_line(csv_cell(cell) for cell in cells_of(place, document))
+        yield csv_line(csv_cell(cell) for cell in cells_of(place, document, day))
 
 
 def csv_line(cells: Iterable[str]) -> str:
@@ -44,8 +44,10 @@ def csv_line(cells: Iterable[str]) -> str:
     return out.getvalue()
 
 
-def cells_of(place: int, document: Document) -> Sequence[object]:
-    """What stands in a patient's row, in the order of `COLUMNS`."""
+def cells_of(place: int, document: Document, day: date | None = None) -> Sequence[object]:
+    """What stands in a patient's row, in the order of `COLUMNS`; the days left count from the day of assessment,
+    or from a later one.
+    """
     criteria = document["criteria"]
     window = document["window"]
     lesions, therapy = document["lesions"], document.get("therapy")
@@ -53,7 +55,7 @@ def cells_of(place: int, document: Document) -> Sequence[object]:
         place,
         document["status"],
         document["patient"],
-        _days_left(document),
+        _days_left(document, day),
         window.get("closes"),
         document["next_change"],
         _ids(criteria, "unknown"),
@@ -66,9 +68,10 @@ def cells_of(place: int, document: Document) -> Sequence[object]:
     )
 
 
-def _days_left(document: Document) -> int | None:
+def _days_left(document: Document, day: date | None) -> int | None:
     closes = document["window"].get("closes")
-    return None if closes is None else (date.fromisoformat(closes) - date.fromisoformat(document["as_of"])).days
+    start = day or date.fromisoformat(document["as_of"])
+    return None if closes is None else (date.fromisoformat(closes) - start).days
 
 
 def _ids(criteria: Iterable[Document], verdict: str) -> str:
@@ -85,12 +88,12 @@ def check_format(path: Path) -> None:
         raise UsageError(f"--out {path.name}: the name must end in {', '.join(FORMATS)}")
 
 
-def write_list(path: Path, documents: Iterable[bytes]) -> None:
-    """Write the list in the format of the file's ending, whole or not at all. Raises SourceError."""
+def write_list(path: Path, documents: Iterable[bytes], day: date) -> None:
+    """Write the list of a day in the format of the file's ending, whole or not at all. Raises SourceError."""
     new = path.with_name(f".{path.name}.new")
     try:
         with new.open("w", encoding="utf-8", newline="") as file:
-            for text in _texts(path.suffix.lower(), documents):
+            for text in _texts(path.suffix.lower(), documents, day):
                 file.write(text)
         new.replace(path)
     except OSError as error:
@@ -98,9 +101,9 @@ def write_list(path: Path, documents: Iterable[bytes]) -> None:
         raise SourceError(f"{path}: the list cannot be written ({error.strerror}); the old one is as it was") from None
 
 
-def _texts(ending: str, documents: Iterable[bytes]) -> Iterator[str]:
+def _texts(ending: str, documents: Iterable[bytes], day: date) -> Iterator[str]:
     if ending == ".csv":
-        yield from csv_lines(json.loads(document) for document in documents)
+        yield from csv_lines((json.loads(document) for document in documents), day)
         return
     before, between, after = ("[", ",\n", "]\n") if ending == ".json" else ("", "\n", "\n")
     yield before
