@@ -1,9 +1,10 @@
 """The short way through clean input: whole Bundles of one type, each decoded in one go.
 
 What a well-kept server answers to one search is a Bundle of one resource type, without
-duplicates, every element of its type. Such a Bundle is decoded at once. Whatever is odd
-(another type, no id, an id twice, a wrong type somewhere, a modifier extension) sends all
-of the input the thorough way (`record.read_record`), which gives the same for clean input.
+duplicates, every element of its type. Such a Bundle is decoded at once; resources already
+taken out of theirs are decoded one by one. Whatever is odd (another type, no id, an id
+twice, a wrong type somewhere, a modifier extension) sends all of the input the thorough
+way (`record.read_record`), which gives the same for clean input.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from cds_service.fhir.bundles import Found
 from cds_service.fhir.decoding import UNREADABLE, Json, decoder_of, written_type
 from cds_service.fhir.resources import READ_TYPES, AnyResource
 
@@ -40,9 +42,10 @@ def clean_batches(carriers: Iterable[object]) -> list[Batch] | None:
     """The resources of these carriers by type, None where anything in them is odd."""
     gathered: dict[str, list[Entry]] = {}
     for carrier in carriers:
-        if not isinstance(carrier, Json):
-            return None
-        found = _clean(carrier)
+        if isinstance(carrier, Found):
+            found = _clean_found(carrier)
+        else:
+            found = _clean(carrier) if isinstance(carrier, Json) else None
         if found is None:
             return None
         kind, entries = found
@@ -56,7 +59,20 @@ def clean_batches(carriers: Iterable[object]) -> list[Batch] | None:
 
 def _all_different(batch: Batch) -> bool:
     ids = {resource.id for resource, _ in batch.entries}
-    return len(ids) == len(batch.entries) and None not in ids
+    return len(ids) == len(batch.entries) and None not in ids and "" not in ids
+
+
+def _clean_found(found: Found) -> tuple[str, list[Entry]] | None:
+    kind = found.kind
+    if kind not in READ_TYPES:
+        return ("", []) if kind else None
+    try:
+        resource = decoder_of(kind).decode(found.raw)
+    except UNREADABLE:
+        return None
+    if resource.resource_type != kind or resource.modifier_extension is not UNSET:
+        return None
+    return kind, [(resource, found.full_url)]
 
 
 def _clean(raw: Json) -> tuple[str, list[Entry]] | None:

@@ -33,6 +33,7 @@ _AT = re.compile(r" - at `\$(.*)`\Z", re.DOTALL)
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\[(\.\.\.)\]")
 _HARMLESS = frozenset({"display", "text", "userSelected", "version"})
 _MOST_REPAIRS = 40
+_SNIFFED = 200
 
 _heads = msgspec.json.Decoder(Head)
 _loose = msgspec.json.Decoder(float_hook=Decimal)
@@ -64,7 +65,7 @@ def type_of(raw: Json) -> str:
 
 def written_type(raw: Json) -> str:
     """The resource type where it stands first, as senders write it; "" where it does not."""
-    found = _SNIFF.match(memoryview(raw)[:200])
+    found = _SNIFF.match(raw, 0, _SNIFFED)
     return found[1].decode("ascii") if found is not None else ""
 
 
