@@ -10,6 +10,7 @@ alone.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterable
@@ -45,7 +46,7 @@ from cds_service.errors import (
     UsageError,
 )
 from cds_service.fhir.codings import codings_of
-from cds_service.fhir.sources import read_source
+from cds_service.fhir.sources import Source, read_source
 from cds_service.fhir.whole import fetch_facts
 from cds_service.reports.markdown import as_markdown
 from cds_service.reports.progress import ProgressReport, told_of_run
@@ -67,6 +68,7 @@ EXIT_CODES: tuple[tuple[type[CdsServiceError], int], ...] = (
 EXIT_QUARANTINED = 5
 SHOWN = ("code", "system", "group", "use", "display", "note", "where")
 EXIT_BUG = 1
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 app = typer.Typer(
     help="Finds the patients who fit a hard-to-fill cancer trial, inside the hospital's own record system.",
@@ -75,7 +77,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-mappings_app = typer.Typer(help="Check and look into the mapping files.", no_args_is_help=True)
+mappings_app = typer.Typer(
+    help="Check and look into the mapping files.", no_args_is_help=True, epilog="Example: cds-service mappings check"
+)
 app.add_typer(mappings_app, name="mappings")
 sandbox_app = typer.Typer(help="Run the sandbox, or make a synthetic population.")
 app.add_typer(sandbox_app, name="sandbox")
@@ -101,7 +105,16 @@ SourceArgument = Annotated[
 ]
 
 
-@app.command(epilog="Example: cds-service evaluate bundle.json --as-of 2026-11-22 --format markdown")
+FilesArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A FHIR Bundle file, an NDJSON file, a folder of either (.gz too), or - for standard input.",
+    ),
+]
+
+
+@app.command(epilog="Example: cds-service evaluate bundle.json --format markdown")
 def evaluate(
     source: SourceArgument,
     patient: Annotated[str | None, typer.Option(help="Only this patient: an id, Patient/id or a urn.")] = None,
@@ -114,14 +127,15 @@ def evaluate(
     day = _day(as_of)
     catalog = bootstrap.build_catalog(read_settings())
     chosen = bootstrap.find_trial(catalog, trial)
-    left_out = False
-    for facts in _facts_of(source, patient, catalog):
+    patients, left_out = _facts_of(source, patient, catalog)
+    for facts in patients:
         assessment = assess(chosen, facts, day, bootstrap.engine_version())
         left_out = left_out or bool(facts.not_retrieved)
         _write(assessment, chosen, output)
     if strict and left_out:
         typer.echo(
-            "cds-service: some resources could not be read; the verdicts that rest on them are unknown", err=True
+            "cds-service: some resources could not be read; where they name a patient, what rests on them is unknown",
+            err=True,
         )
         raise typer.Exit(EXIT_QUARANTINED)
 
@@ -280,13 +294,14 @@ def mappings_show(
 
 @mappings_app.command("coverage", epilog="Example: cds-service mappings coverage my-export/")
 def mappings_coverage(
-    source: SourceArgument,
+    source: FilesArgument,
     every: Annotated[bool, typer.Option("--all", help="List also the codes that do not look relevant.")] = False,
 ) -> None:
     """Say which codes of a real source the mappings use, miss though they look relevant, or find ambiguous."""
     settings = read_settings()
     catalog = bootstrap.build_catalog(settings)
-    met = codings_of(found for record in read_source(source).patients for found in record.resources)
+    patients = _read_files(source, "export it to a folder first").patients
+    met = codings_of(found for record in patients for found in record.resources)
     print_coverage(coverage(met, catalog, bootstrap.build_relevance(settings)), _console(), every=every)
 
 
@@ -362,16 +377,24 @@ def _day(text: str | None) -> date:
         raise UsageError(f"--as-of '{text[:20]}' is not a date: write it as YYYY-MM-DD") from None
 
 
-def _facts_of(source: str, patient: str | None, catalog: Catalog) -> Iterable[PatientFacts]:
-    if source.startswith(("http://", "https://")):
+def _facts_of(source: str, patient: str | None, catalog: Catalog) -> tuple[Iterable[PatientFacts], bool]:
+    """The patients' facts, and whether something of the source was left out that nobody's facts tell of."""
+    if source.lower().startswith(("http://", "https://")):
         if patient is None:
             raise UsageError("a FHIR base URL needs --patient: which patient to assess")
-        return [fetch_facts(source, patient.removeprefix("Patient/"), catalog, bootstrap.build_searches(catalog))]
-    found = read_source(source)
+        searches = bootstrap.build_searches(catalog)
+        return [fetch_facts(source, patient.removeprefix("Patient/"), catalog, searches)], False
+    found = _read_files(source, "a FHIR base URL begins with http:// or https://")
     for note in found.notes:
         typer.echo(f"cds-service: {note.reference}: {note.problem}", err=True)
     records = [found.patient(patient)] if patient is not None else found.patients
-    return (found.facts(record, catalog) for record in records)
+    return (found.facts(record, catalog) for record in records), found.left_out > 0
+
+
+def _read_files(source: str, instead: str) -> Source:
+    if _ADDRESS.match(source):
+        raise UsageError(f"SOURCE is an address that cannot be read here: {instead}")
+    return read_source(source)
 
 
 def _write(assessment: Assessment, trial: Trial, output: Format) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import msgspec
@@ -39,10 +39,14 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """One patient of a source: name ("Patient/p1"), and every resource about them."""
+    """One patient of a source: name ("Patient/p1"), and every resource about them.
+
+    `address` is the name with its server, where patients of several servers share the name.
+    """
 
     name: str
     resources: tuple[Found, ...]
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,13 @@ class Source:
     """The patients of a source in the order they first appear, and notes on the run.
 
     `absent` counts patients who are referenced and not present; they are not assessed.
+    `left_out` counts what could not be read, or names no patient where there are several.
     """
 
     patients: tuple[PatientRecord, ...]
     notes: tuple[DataQuality, ...] = ()
     absent: int = 0
+    left_out: int = 0
     _shared: dict[str, Json] = field(default_factory=dict)
 
     def shared(self, name: str) -> Json | None:
@@ -65,16 +71,19 @@ class Source:
         """The patient of an id, of "Patient/id" or of a urn. Raises NoPatient."""
         plain = split(asked)[1]
         names = {asked, plain, f"Patient/{asked}"}
-        found = [record for record in self.patients if record.name in names or _goes_by(record, names)]
+        found = [record for record in self.patients if record.address == asked] or [
+            record for record in self.patients if record.name in names or _goes_by(record, names)
+        ]
         if not found:
             raise NoPatient(f"the patient asked for is not among the {len(self.patients)} in the source")
         if len(found) > 1:
-            raise NoPatient(f"{len(found)} patients of the source go by that id, on different servers")
+            raise NoPatient(f"{len(found)} patients of the source go by that id, on different servers: give the URL")
         return found[0]
 
     def facts(self, record: PatientRecord, catalog: Catalog) -> PatientFacts:
         """The facts of one of its patients."""
-        return read_patient(record.resources, catalog, patient=record.name, shared=self.shared)
+        facts = read_patient(record.resources, catalog, patient=record.name, shared=self.shared)
+        return replace(facts, person=replace(facts.person, reference=record.address)) if record.address else facts
 
 
 def _goes_by(record: PatientRecord, names: set[str]) -> bool:
@@ -122,6 +131,7 @@ class _Gathering:
         self.nobodys: list[Found] = []
         self.shared: dict[str, Json] = {}
         self.notes: list[DataQuality] = []
+        self.left_out = 0
 
     def take(self, placed: Placed) -> None:
         """Put one resource where it belongs."""
@@ -146,6 +156,7 @@ class _Gathering:
             return
         legible = fragment(bytes(found.raw))
         kind = found.kind or legible.kind
+        self.left_out += 1
         self.notes.append(DataQuality(placed.where, f"this {kind or 'line'} could not be read: {why}"))
         if legible.subjects and (not kind or kind in READ_TYPES):
             self.about.append((Found(kind, found.raw), legible.subjects))
@@ -199,8 +210,14 @@ class _Gathering:
                 records[owner].append(found)
         self._place_nobodys(records, called)
         self._note_absent(absent, called)
-        patients = tuple(PatientRecord(key[1], tuple(own)) for key, own in records.items())
-        return Source(patients, tuple(self.notes), len(absent), self.shared)
+        patients = tuple(PatientRecord(key[1], tuple(own), self._address(key, records)) for key, own in records.items())
+        return Source(patients, tuple(self.notes), len(absent), self.left_out, self.shared)
+
+    def _address(self, key: Key, records: Iterable[Key]) -> str:
+        """The patient's URL where another server's patient has the same name."""
+        if sum(name == key[1] for _, name in records) == 1:
+            return ""
+        return next((found.full_url for found in self.patients[key] if found.full_url), "")
 
     def _place_nobodys(self, records: dict[Key, list[Found]], called: str) -> None:
         """Where there is one patient, what names nobody is left to the reading; else it is a note."""
@@ -209,6 +226,7 @@ class _Gathering:
         if len(records) == 1:
             next(iter(records.values())).extend(self.nobodys)
             return
+        self.left_out += len(self.nobodys)
         self.notes.append(
             DataQuality(called, f"{_count(len(self.nobodys), 'resource')} that name no patient were left out")
         )

@@ -157,6 +157,19 @@ def test_a_broken_line_does_not_cost_the_patient_and_strict_says_so(tmp_path, ca
     assert verdicts["effusion"] == "unknown"
 
 
+@pytest.mark.parametrize("words", [("evaluate", "ftp://ehr/x"), ("mappings", "coverage", "https://ehr.example/fhir")])
+def test_an_address_that_is_no_source_is_a_usage_error(words, capsys) -> None:
+    assert call(*words) == 2
+    assert "address" in capsys.readouterr().err
+
+
+def test_strict_tells_of_a_broken_line_that_names_nobody(tmp_path, capsys) -> None:
+    path = written(tmp_path, "broken.ndjson", f'{json.dumps(PATIENT)}\n{{"resourceType": "Condition", \n')
+    assert call("evaluate", path, "--format", "json", "--as-of", "2026-11-22") == 0
+    assert call("evaluate", path, "--format", "json", "--as-of", "2026-11-22", "--strict") == 5
+    assert "broken.ndjson line 2" in capsys.readouterr().err
+
+
 def test_standard_input_is_read(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(EXAMPLE.read_bytes())))
     assert call("evaluate", "-", "--format", "json", "--as-of", "2026-11-22") == 0

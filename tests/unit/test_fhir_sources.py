@@ -170,6 +170,21 @@ def test_the_same_id_on_two_servers_is_two_patients(tmp_path):
         source.patient("1")
 
 
+def test_patients_of_two_servers_are_told_apart_by_their_address(tmp_path):
+    urls = [f"https://{host}.example/fhir/Patient/1" for host in ("one", "two")]
+    entries = [{"fullUrl": url, "resource": patient("1")} for url in urls]
+    source = source_of(tmp_path, "x.json", as_bytes({"resourceType": "Bundle", "entry": entries}))
+    assert [source.facts(record, catalog()).person.reference for record in source.patients] == urls
+    assert source.patient(urls[1]) is source.patients[1]
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    nobodys = {key: value for key, value in platelets().items() if key != "subject"}
+    source = source_of(tmp_path, "x.ndjson", lines(*TWO, b'{"resourceType": "Condition",', nobodys))
+    assert source.left_out == 2
+    assert source_of(tmp_path, "y.ndjson", lines(*TWO)).left_out == 0
+
+
 def test_a_shared_medication_is_found_by_whoever_needs_it(tmp_path):
     drug = {"resourceType": "Medication", "id": "m", "code": {"text": "capecitabine 500 mg"}}
     order = {
