@@ -20,6 +20,7 @@ from cds_service.cds.answering import TrialService
 from cds_service.cds.cards import Sender
 from cds_service.cds.clients import Reading, TrustedClient, read_clients
 from cds_service.cds.keys import fetch_over
+from cds_service.cds.recent import RecentCalls
 from cds_service.cds.tokens import TimeRules
 from cds_service.cds.trust import Trust, trust_clients
 from cds_service.config import Settings
@@ -76,6 +77,7 @@ def build_trial_service(settings: Settings, ledger: Ledger | None = None) -> Tri
         deadline_seconds=settings.hook_deadline_seconds,
         max_page_bytes=settings.max_body_bytes,
         engine_version=engine_version(),
+        recent=RecentCalls(timedelta(minutes=settings.recent_minutes)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import httpx
@@ -14,6 +14,7 @@ from cds_service.cds.cards import Sender, write_card
 from cds_service.cds.discovery import OF_ORDERS
 from cds_service.cds.orders import read_orders
 from cds_service.cds.prefetch import read_prefetch
+from cds_service.cds.recent import Came, RecentCalls
 from cds_service.cds.wire import HookCall, HookResponse
 from cds_service.domain.facts import Kind
 from cds_service.domain.verdicts import Assessment
@@ -74,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class TrialService:
-    """One trial's side of the conversation; built once, holds nothing of any call but what the ledger keeps."""
+    """One trial's side of the conversation; built once, holds of a call what `ledger` and `recent` keep."""
 
     sender: Sender
     catalog: Catalog
@@ -87,6 +88,7 @@ class TrialService:
     deadline_seconds: float
     max_page_bytes: int
     engine_version: str
+    recent: RecentCalls = field(default_factory=RecentCalls)
 
     async def answer(
         self,
@@ -101,18 +103,26 @@ class TrialService:
         `http` is only asked for where something must be fetched. A card that is not shown is
         counted with its reason, one that is shown is written down.
         """
-        delivered = read_prefetch(call.prefetch, call.patient_id)
-        found = await self._decide(call, delivered, http, moment, service_id, asker)
+        sent = self._sent(call, moment.day)
+        found = await self._decide(call, sent, http, moment, service_id, asker)
         if isinstance(found, Silence):
             self.ledger.suppressions.note(Suppression(found.name, service_id, call.user.role, moment.day))
-            return Answer(HookResponse(), found, len(delivered))
+            return Answer(HookResponse(), found, sent.kinds)
         card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering)
-        return Answer(HookResponse((card,)), None, len(delivered))
+        return Answer(HookResponse((card,)), None, sent.kinds)
+
+    def _sent(self, call: HookCall, day: date) -> _Sent:
+        key = self.recent.key(call, day)
+        came = self.recent.find(key, self.sender.trial)
+        if came is not None:
+            return _Sent({}, came.sent, key, came.screened)
+        delivered = read_prefetch(call.prefetch, call.patient_id)
+        return _Sent(delivered, len(delivered), key)
 
     async def _decide(
         self,
         call: HookCall,
-        delivered: Deliveries[Found],
+        sent: _Sent,
         http: Callable[[], httpx.AsyncClient],
         moment: Moment,
         service_id: str,
@@ -125,7 +135,7 @@ class TrialService:
             early = Silence.NOTHING_ORDERED
         if early is not None:
             return early
-        screened = await self.screen(call, delivered, http, moment.day, asker)
+        screened = sent.screened or await self.screen(call, sent.delivered, http, moment.day, asker, sent.key)
         if ordering is not None:
             ordering = only_new(ordering, screened.facts, moment.day, trial.rules.therapy.gap_days)
         silence = self._why_silent(screened, ordering)
@@ -189,14 +199,18 @@ class TrialService:
         http: Callable[[], httpx.AsyncClient],
         as_of: date,
         asker: Asker = Asker(),
+        key: bytes = b"",
     ) -> Screened:
-        """The facts and the assessment behind the answer."""
+        """The facts and the assessment behind the answer; remembered under `key` where nothing had to be fetched."""
         asked = Call(call.patient_id, as_of, delivered)
         needs_server = any(delivered.get(kind) is None or delivered[kind].next_page for kind in Kind)
         if needs_server and call.fhir_server is not None:
             session = self._session(call, call.fhir_server, http, asker)
             asked = Call(call.patient_id, as_of, delivered, session, _NOT_ALLOWED)
-        return await screen_at_hook(asked, self.sender.trial, self.read, self.engine_version)
+        screened = await screen_at_hook(asked, self.sender.trial, self.read, self.engine_version)
+        if not needs_server:
+            self.recent.keep(key, Came(self.sender.trial, screened, len(delivered)))
+        return screened
 
     def _session(
         self, call: HookCall, address: str, http: Callable[[], httpx.AsyncClient], asker: Asker
@@ -206,6 +220,16 @@ class TrialService:
             return None
         deadline = asyncio.get_running_loop().time() + self.deadline_seconds
         return ServerSession(http(), self.searches, server, call.token, deadline, self.max_page_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a call sent of how many kinds, and what it came to where the same call came before."""
+
+    delivered: Deliveries[Found]
+    kinds: int
+    key: bytes
+    screened: Screened | None = None
 
 
 @dataclass(frozen=True, slots=True)
