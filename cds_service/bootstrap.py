@@ -70,7 +70,11 @@ def build_trial_service(settings: Settings, ledger: Ledger | None = None) -> Tri
         catalog=catalog,
         searches=build_searches(catalog),
         servers=AllowedServers(settings.allowed_fhir_servers),
-        speaking=SpeakingRules(established=frozenset(settings.card_needs), unknowns_at_most=settings.card_max_unknowns),
+        speaking=SpeakingRules(
+            established=frozenset(settings.card_needs),
+            unknowns_at_most=settings.card_max_unknowns,
+            studies=catalog.site.studies.get(trial.id, frozenset()) if catalog.site is not None else frozenset(),
+        ),
         silence=build_silence(settings, reasons),
         read=record_reader(catalog),
         ledger=ledger if ledger is not None else memory_ledger(),
@@ -91,9 +95,9 @@ def build_silence(settings: Settings, reasons: Sequence[OverrideReason]) -> Sile
     )
 
 
-def build_store(settings: Settings) -> Store:
+def build_store(settings: Settings, database: str | None = None) -> Store:
     """The ledger of cards, feedback, decisions and audit, opened. Raises ConfigurationError."""
-    return open_store(settings.database_url)
+    return open_store(database or settings.database_url)
 
 
 def build_clients(settings: Settings) -> tuple[TrustedClient, ...]:

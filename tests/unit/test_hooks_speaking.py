@@ -174,6 +174,12 @@ def test_who_is_on_the_trial_gets_no_card(desk: Desk, found: Json, speaks: bool)
     assert desk.silences() == ({} if speaks else {"ALREADY_SUBJECT": 1})
 
 
+def test_a_site_names_its_own_record_of_the_study() -> None:
+    found = subject("on-study", reference="ResearchStudy/example-extend-op")
+    assert Desk(site="example-hospital").cards(body(prefetch=by_kind([*record(), found]))) == []
+    assert Desk().cards(body(prefetch=by_kind([*record(), found]))) != []
+
+
 @pytest.mark.parametrize("user", ["Patient/sbx-colon-liver", "RelatedPerson/mother"])
 @pytest.mark.parametrize("hook", ["patient-view", "encounter-start", "order-sign"])
 def test_no_card_for_patients_and_relatives(desk: Desk, user: str, hook: str) -> None:
