@@ -5,7 +5,7 @@ from __future__ import annotations
 from build import day, facts, measured, scan
 from tables import each_row
 
-from cds_service.domain.criteria import DiseaseRules
+from cds_service.domain.criteria import DiseaseRules, LesionRules
 from cds_service.domain.facts import ImagingStudy, LesionMeasurement
 from cds_service.domain.imaging import read_scans
 from cds_service.domain.scan_pair import ScanPair, read_pair
@@ -115,3 +115,21 @@ def test_a_scan_of_the_same_weeks_shows_lesions_too(row: dict[str, str]) -> None
     found = pair(*both(), extra)
     assert found.baseline is not None
     assert (day(on) in found.baseline.days) is (row["counts"] == "yes")
+
+
+@each_row("""
+    reading    | belongs to
+    2026-11-15 | baseline
+    2026-11-16 | none
+    2026-08-15 | earlier
+    2026-08-14 | none
+""")
+def test_how_far_a_reading_may_lie_is_the_trials_to_say(row: dict[str, str]) -> None:
+    five = DiseaseRules(lesions=LesionRules(measured_within_days=5))
+    patient = facts(*both())
+    reading = measured(on=row["reading"], long=10)
+    found = read_pair(read_scans(patient, five.staging), (), five).scan_of(reading)
+    assert (found or "none") == row["belongs to"]
+    alone = facts(scan(on="2026-11-10", ref="now"))
+    by_one = read_pair(read_scans(alone, five.staging), (), five).scan_of(reading)
+    assert (by_one or "none") == (row["belongs to"] if row["belongs to"] == "baseline" else "none")
