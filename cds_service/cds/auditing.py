@@ -55,21 +55,27 @@ def audit_event(entry: AuditEntry) -> Json:
     }
 
 
+def _readable(text: str) -> str:
+    """What a caller sent, as FHIR takes a string: one line that can be printed, never empty."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return " ".join(kept.split()) or "not readable"
+
+
 def _agents(entry: AuditEntry) -> list[Json]:
     user: Json = {"requestor": True}
     if "/" in entry.user:
-        user["who"] = {"reference": entry.user}
+        user["who"] = {"reference": _readable(entry.user)}
     else:
-        user["name"] = entry.user or "not known"
+        user["name"] = _readable(entry.user) if entry.user else "not known"
     system = " ".join(part for part in (entry.issuer, entry.tenant) if part)
-    return [user, {"requestor": False, "name": system}] if system else [user]
+    return [user, {"requestor": False, "name": _readable(system)}] if system else [user]
 
 
 def _entities(entry: AuditEntry) -> list[Json]:
     found: list[Json] = []
     if entry.patient.id:
         reference = "/".join(part for part in (entry.patient.base, "Patient", entry.patient.id) if part)
-        found.append({"what": {"reference": reference}, "role": _ROLE})
+        found.append({"what": {"reference": _readable(reference)}, "role": _ROLE})
     details = {"hookInstance": entry.hook_instance, "trial": entry.trial, "card": entry.card}
-    shown = [{"type": name, "valueString": value} for name, value in details.items() if value]
+    shown = [{"type": name, "valueString": _readable(value)} for name, value in details.items() if value]
     return [*found, {"name": "CDS Hooks call", **({"detail": shown} if shown else {})}]
