@@ -1,7 +1,7 @@
 """Lines of systemic therapy for metastatic disease, as few and as many as the record allows.
 
 Two counts are made. The fewest rests on drugs certainly given, without endocrine therapy
-alone; the most adds what is only ordered or planned, endocrine lines, uncertain dates, and
+alone; the most adds what is only ordered or planned, endocrine lines, uncertain and missing dates, and
 treatment before the metastasis that some trials count. Where an explicit line number is
 recorded it comes first.
 
@@ -164,16 +164,17 @@ def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rul
     listed = [*drugs, *_planned(facts.regimens), *_radionuclides(facts.procedures)]
     everything = told if len(listed) == len(given) else wide.lines(listed)
     early = int(any(wide.just_before(drug) for drug in drugs))
+    undated = len(wide.undated(agent for drug in listed for agent in drug.agents))
     widest = max((told, everything), key=len)
     return TherapyHistory(
         TherapySummary(
             min(len(sure), len(bridged)),
-            max(len(sure), len(widest)) + early,
+            max(len(sure), len(widest)) + early + undated,
             tuple(_counted(line, number) for number, line in enumerate(widest, 1)),
         ),
         _covers(given, index, rules),
         index,
-        _why_apart(len(sure), len(told), len(everything), early),
+        _why_apart(len(sure), len(told), len(everything), early, undated),
         ongoing=bool(widest) and widest[-1].ongoing,
         evidence=tuple(dict.fromkeys(item for line in widest for item in line.evidence)),
     )
@@ -247,9 +248,21 @@ class _Counting:
     def lines(self, drugs: Iterable[Treatment]) -> list[Course]:
         """The lines that these drugs make, first to last."""
         counting = [drug for drug in drugs if self._for_metastasis(drug) and not self._left_out(drug)]
+        return courses_of(counting, self.rules, self._background(), self._progressions(), strict=self.strict)
+
+    def undated(self, dated: Iterable[str]) -> set[frozenset[str]]:
+        """The drugs recorded without any date, beside those of `dated` agents: each may have been a line."""
+        known = self._background().union(dated)
+        without = (
+            frozenset(drug.agents) - known
+            for drug in self.facts.medications
+            if drug.counts and drug.start is None and drug.intent is not Intent.CURATIVE
+        )
+        return {agents for agents in without if agents}
+
+    def _background(self) -> frozenset[str]:
         fits = bool(self.cancer.types & self.rules.background_for)
-        background = self.rules.background_agents if fits else frozenset()
-        return courses_of(counting, self.rules, background, self._progressions(), strict=self.strict)
+        return self.rules.background_agents if fits else frozenset()
 
     def just_before(self, drug: Treatment) -> bool:
         """Given before the metastasis and at most a year: some trials count such a line."""
@@ -287,7 +300,7 @@ def _covers(given: Sequence[Treatment], index: PartialDate, rules: TherapyRules)
     return Truth.TRUE if begun else Truth.UNKNOWN
 
 
-def _why_apart(sure: int, told: int, everything: int, early: int) -> tuple[str, ...]:
+def _why_apart(sure: int, told: int, everything: int, early: int, undated: int) -> tuple[str, ...]:
     doubts = []
     if told > sure:
         doubts.append("endocrine therapy alone may or may not count as a line")
@@ -295,6 +308,8 @@ def _why_apart(sure: int, told: int, everything: int, early: int) -> tuple[str, 
         doubts.append("what is only ordered or planned, given for other reasons too, or not named may be a line")
     if early:
         doubts.append("treatment shortly before the metastasis may count as a line")
+    if undated:
+        doubts.append("a drug recorded without a date may be a line")
     return tuple(doubts)
 
 

@@ -28,6 +28,7 @@ RULES = TherapyRules(
 )
 ORDERED = "what is only ordered or planned, given for other reasons too, or not named may be a line"
 EARLY = "treatment shortly before the metastasis may count as a line"
+UNDATED = "a drug recorded without a date may be a line"
 ENDOCRINE = "endocrine therapy alone may or may not count as a line"
 UNSTATED = "a numbered line does not say whether it was palliative"
 BEYOND = "drugs are recorded beyond the numbered lines"
@@ -162,7 +163,13 @@ def test_the_last_line_still_running_has_no_end() -> None:
         ([drug("oxaliplatin", on="2023-06-01", until="2024-01-02")], 0, 1, (EARLY,)),
         ([drug("oxaliplatin", on="2023-06-01", until="2024-01-01")], 0, 0, ()),
         ([drug("oxaliplatin", on="2025-01-10", counts=False)], 0, 0, ()),
-        ([drug("oxaliplatin", on=None)], 0, 0, ()),
+        ([drug("oxaliplatin", on=None)], 0, 1, (UNDATED,)),
+        ([drug("oxaliplatin", on=None), drug("oxaliplatin", on=None, ref="again")], 0, 1, (UNDATED,)),
+        ([drug("oxaliplatin", on=None), drug("irinotecan", on=None)], 0, 2, (UNDATED,)),
+        ([drug("oxaliplatin", on="2025-01-10"), drug("oxaliplatin", on=None)], 1, 1, ()),
+        ([drug("oxaliplatin", on="2025-01-10"), drug("oxaliplatin+irinotecan", on=None)], 1, 2, (UNDATED,)),
+        ([drug("oxaliplatin", on=None, intent="curative")], 0, 0, ()),
+        ([drug("oxaliplatin", on=None, counts=False)], 0, 0, ()),
         ([regimen("oxaliplatin", on="2025-01-10")], 0, 1, (ORDERED,)),
         ([regimen("oxaliplatin", on=None)], 0, 0, ()),
         ([procedure("local-therapy/RLT/radiopharmaceutical", on="2025-01-10")], 0, 1, (ORDERED,)),
@@ -189,6 +196,12 @@ def test_what_keeps_fewest_and_most_apart(drugs: list[object], least: int, most:
 def test_which_drugs_are_for_the_metastasis(row: dict[str, str]) -> None:
     given = drug("oxaliplatin", on=row["start"], until=row["end"] or None, intent=row["intent"] or None)
     assert counted(given) == (int(row["least"]), int(row["most"]))
+
+
+def test_castration_without_a_date_is_no_line_of_prostate_cancer() -> None:
+    undated = drug("leuprolide", on=None, of="hormone")
+    assert counted(undated, types="PROSTATE") == (0, 0)
+    assert counted(undated, types="CRC") == (0, 1)
 
 
 def test_castration_goes_on_behind_the_lines_of_prostate_cancer_only() -> None:

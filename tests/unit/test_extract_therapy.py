@@ -188,6 +188,21 @@ def test_why_a_drug_was_stopped() -> None:
     assert [reason.use for reason in ordered.stop_reasons] == ["no_response"]
 
 
+def test_a_drug_whose_record_is_not_at_hand_may_be_a_line() -> None:
+    facts = read(given(medicationReference={"reference": "Medication/gone"}, effectiveDateTime="2026-01-05"))
+    (found,) = facts.medications
+    assert (found.agents, found.given, found.counts) == (("Medication/gone",), False, True)
+    assert [note.reference for note in facts.data_quality] == ["MedicationAdministration/m1"]
+
+
+def test_a_drug_named_by_its_reference_or_at_hand_is_what_it_says() -> None:
+    assert read(given(medicationReference={"reference": "Medication/gone", "display": "aspirin"})).medications == ()
+    aspirin = {"resourceType": "Medication", "id": "m", "code": {"text": "aspirin"}}
+    assert read(given(medicationReference={"reference": "Medication/m"}), aspirin).medications == ()
+    by_number = given(medicationReference={"identifier": {"value": "7"}})
+    assert only(by_number).agents == ("MedicationAdministration/m1",)
+
+
 # --- lines and regimens ----------------------------------------------------------------------------
 
 LINE = "https://onconova.github.io/fhir/StructureDefinition/onconova-ext-therapy-line"

@@ -26,6 +26,7 @@ from cds_service.fhir.resources import (
 )
 
 _SUPPORTIVE = "supportive"
+_NOT_NAMED = "not-named"
 _LOCAL = (
     "intravesical",
     "intrathecal",
@@ -150,7 +151,16 @@ def _drug(concept: CodeableConcept | None, reference: Reference | None, context:
     named = (reference.display,) if reference is not None and reference.display else ()
     agents = of_concept(context.meanings(*concepts), "agent") or _named((*words, *named), context)
     text = next((told for one in concepts if (told := words_of(one))), *named[:1] or ("",))
+    if reference is not None and not (concepts or named):
+        agents, text = _not_at_hand(reference, context)
     return _Drug(agents, text, words)
+
+
+def _not_at_hand(reference: Reference, context: ReadingContext) -> tuple[Meanings, str]:
+    """A drug whose own record is missing may be any: it stands under the name of that record."""
+    context.note("the drug it refers to is not at hand, so that it may be a line of therapy")
+    name = context.name(reference) or context.reference
+    return (Meaning("agent", name, _NOT_NAMED, name),), "drug not at hand"
 
 
 def _concepts_of(product: object, context: ReadingContext) -> list[CodeableConcept]:
@@ -195,7 +205,7 @@ def _fact(
         source=source,
         start=when.start or when.end,
         end=_end(when),
-        given=given,
+        given=given and all(agent.use != _NOT_NAMED for agent in drug.agents),
         ongoing=ongoing,
         counts=bool(acting) and systemic and intent != _SUPPORTIVE and not _for_another_disease(reasons),
         intent=intent if isinstance(intent, Intent) else None,
