@@ -30,6 +30,7 @@ from cds_service.catalog.coverage import coverage
 from cds_service.catalog.loading import mappings_directory
 from cds_service.catalog.showing import concepts as known_concepts
 from cds_service.catalog.showing import show as show_concept
+from cds_service.commands.worklist import worklist_app
 from cds_service.config import read_settings
 from cds_service.domain.assessments import as_json
 from cds_service.domain.facts import PatientFacts
@@ -83,6 +84,7 @@ mappings_app = typer.Typer(
 app.add_typer(mappings_app, name="mappings")
 sandbox_app = typer.Typer(help="Run the sandbox, or make a synthetic population.")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(worklist_app, name="worklist")
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 

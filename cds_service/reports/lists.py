@@ -90,11 +90,15 @@ def check_format(path: Path) -> None:
 
 def write_list(path: Path, documents: Iterable[bytes], day: date) -> None:
     """Write the list of a day in the format of the file's ending, whole or not at all. Raises SourceError."""
+    write_texts(path, _texts(path.suffix.lower(), documents, day))
+
+
+def write_texts(path: Path, texts: Iterable[str]) -> None:
+    """Write texts one after the other into a file, whole or not at all. Raises SourceError."""
     new = path.with_name(f".{path.name}.new")
     try:
         with new.open("w", encoding="utf-8", newline="") as file:
-            for text in _texts(path.suffix.lower(), documents, day):
-                file.write(text)
+            file.writelines(texts)
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)

@@ -119,13 +119,15 @@ def rank(screened: Screened) -> tuple[object, ...]:
 def place(summary: Summary, patient: PatientKey, day: date) -> tuple[object, ...]:
     """The place in the list of a day; smaller comes first.
 
-    Candidates first, fewer unknowns, the window that closes first, fewer passes that rest on
-    silence, fewer matters for a clinician, then the id.
+    Candidates first, fewer unknowns, the window that closes first (one that has closed by that
+    day comes after those still open), fewer passes that rest on silence, fewer matters for a
+    clinician, then the id.
     """
     left = _NO_END if summary.closes is None else (summary.closes - day).days
     return (
         _ORDER[summary.status],
         len(summary.open),
+        left < 0,
         left,
         summary.silent,
         len(summary.for_review),

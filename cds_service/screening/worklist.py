@@ -6,13 +6,14 @@ run anew), what became of the record (a patient who vanished is marked), what a 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
 from cds_service.screening.entries import Decided, Decision, PatientKey
-from cds_service.screening.ports import WorklistBook
+from cds_service.screening.ports import Decisions, WorklistBook
 from cds_service.screening.runs import Run, RunState, Standing, Stored
 from cds_service.screening.screened import ESTABLISHED, Summary, place
 
@@ -139,6 +140,14 @@ def read_worklist(
         runs=last,
         failed=failed,
     )
+
+
+async def open_worklist(
+    book: WorklistBook, decisions: Decisions, trial: str, day: date, *, everyone: bool = False
+) -> Worklist:
+    """The list of a trial on a day, as the store holds it now."""
+    holding = await decisions.holding(trial)
+    return await asyncio.to_thread(read_worklist, book, holding, trial, day, everyone=everyone)
 
 
 def latest_runs(runs: Iterable[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:

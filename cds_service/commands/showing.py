@@ -1,0 +1,26 @@
+"""Where the commands write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+
+from cds_service.reports.lists import write_texts
+
+
+def console() -> Console:
+    """Standard output, wide enough for whole rows where it is not a terminal."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=160)
+
+
+def write_to(path: Path | None, texts: Iterable[str]) -> None:
+    """Write to a file, whole or not at all, or to standard output. Raises SourceError."""
+    if path is not None:
+        write_texts(path, texts)
+        return
+    for text in texts:
+        sys.stdout.write(text)
