@@ -140,7 +140,9 @@ def read_patient(
     for batch in record.clean:
         reading.take_batch(batch, belonging)
     for held in record.all():
-        if not isinstance(held.resource, Patient):
+        if isinstance(held.resource, Patient):
+            reading.take_person(held, held in who)
+        else:
             reading.take(held, belonging)
     for broken in record.broken:
         reading.take_broken(broken, belonging)
@@ -234,6 +236,13 @@ class _Reading:
             self.note(reference_of(resource), "it does not say whose it is; left out")
             self.unread[resource.resource_type] += 1
         return False
+
+    def take_person(self, held: Held, is_own: bool) -> None:
+        """Note what is odd in the patient's own Patient resources; what was lost leaves its kind unknown."""
+        for problem in held.problems if is_own else ():
+            self.note(held.name, problem)
+        if is_own and held.meaning_lost:
+            self.unread["Patient"] += 1
 
     def take(self, held: Held, belonging: Belonging) -> None:
         """Read one resource, where it is the patient's and holds."""

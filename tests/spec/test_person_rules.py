@@ -76,6 +76,16 @@ def test_alive_on_22_november_2026(row: dict[str, str]) -> None:
     assert found.outcome.value == row["verdict"]
 
 
+def test_alive_is_open_where_the_patient_resource_could_not_be_read_in_full() -> None:
+    lost = ((Kind.PATIENT, "one Patient could not be read"),)
+    found = find(NotKnownDead(), facts(of=person(), not_retrieved=lost), "2026-11-22")
+    assert (found.outcome, found.basis) == (Outcome.UNKNOWN, Basis.NO_RECORD)
+    assert found.reason == "Not read in full: one Patient could not be read"
+    assert [(item.what, item.how) for item in found.missing] == [("vital status", "see whether the patient is alive")]
+    said = find(NotKnownDead(), facts(of=person(deceased=False), not_retrieved=lost), "2026-11-22")
+    assert said.outcome is Outcome.PASS
+
+
 @each_row("""
     ecog | on         | karnofsky | kps_on     | verdict | basis
     0    | 2026-11-20 |           |            | pass    | recorded

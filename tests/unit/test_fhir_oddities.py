@@ -25,6 +25,13 @@ def test_an_odd_element_that_decides_nothing_leaves_the_fact(odd):
     assert facts.not_retrieved == ()
 
 
+def test_a_patient_whose_death_cannot_be_read_is_not_said_to_live():
+    facts = read(patient(deceasedDateTime={"year": 2026}))
+    assert facts.missing_kind(Kind.PATIENT) == "one Patient could not be read"
+    assert [note.problem for note in facts.data_quality] == ["'deceasedDateTime' is not of its FHIR type; left out"]
+    assert read(patient(maritalStatus=5, contact="x")).not_retrieved == ()
+
+
 def test_what_has_one_reading_is_mended_and_noted():
     code = {"coding": {"system": ICD, "code": "C50.9"}}
     facts = read(condition(code, bodySite={"text": "left breast"}))

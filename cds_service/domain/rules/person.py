@@ -27,6 +27,10 @@ def judge_alive(case: Case, as_of: AsOf) -> Finding:
         return Finding(Outcome.FAIL, "Recorded as deceased", evidence=(_about(person, None, "Deceased"),))
     if died is None and person.deceased is False:
         return Finding(Outcome.PASS, "Recorded as not deceased", evidence=(_about(person, None, "Not deceased"),))
+    gap = case.facts.missing_kind(Kind.PATIENT)
+    if gap is not None:
+        missing = (Missing("vital status", "see whether the patient is alive"),)
+        return Finding(Outcome.UNKNOWN, f"Not read in full: {gap}", Basis.NO_RECORD, missing=missing)
     return Finding(Outcome.PASS, "No death is recorded", Basis.DERIVED)
 
 
