@@ -45,7 +45,7 @@ TESTS = (
 )
 RESULTS = ROOT / ".mutation" / "results.json"
 PROCESSES = 2
-CLOSEST = 300
+CLOSEST = 150
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "no test"
 
 
