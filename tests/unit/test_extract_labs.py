@@ -116,6 +116,11 @@ def test_a_string_is_read_only_when_it_is_a_number_and_a_unit(
     assert found.derived or value is None
 
 
+def test_the_last_digits_of_a_bare_number_are_no_unit() -> None:
+    problem = "its value is text that is not exactly a number and a unit"
+    assert [only(observation(valueString=text)).problem for text in ("26", "26.5")] == [problem, problem]
+
+
 def test_a_bare_integer_has_no_unit() -> None:
     assert only(observation(valueInteger=26000)).value is None
 

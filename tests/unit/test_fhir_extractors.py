@@ -127,6 +127,8 @@ def test_words_decide_only_where_no_code_is_listed():
         ({"valueString": "1 of 5"}, None),
         ({"valueRange": {"low": {"value": 1}, "high": {"value": 3}}}, 3),
         ({"interpretation": [concept(LOINC, "LA9625-0")]}, 3),
+        ({"valueInteger": 1, "interpretation": [concept(LOINC, "LA9625-0")]}, 3),
+        ({"valueInteger": 3, "interpretation": [concept(LOINC, "LA9623-5")]}, 3),
         ({}, None),
     ],
 )
@@ -134,6 +136,14 @@ def test_an_ecog_score_in_any_form(value, score):
     facts = read(ecog(**value))
     assert [item.score for item in facts.performance] == [score]
     assert (facts.performance[0].problem is None) == (score is not None)
+
+
+def test_a_score_that_its_interpretation_contradicts_is_noted():
+    mild, severe = ([concept(LOINC, code)] for code in ("LA9623-5", "LA9625-0"))
+    assert read(ecog(valueInteger=1, interpretation=mild)).data_quality == ()
+    assert read(ecog(interpretation=severe)).data_quality == ()
+    (note,) = read(ecog(valueInteger=1, interpretation=severe)).data_quality
+    assert note.problem == "the ECOG score and its interpretation disagree; the worse one counts"
 
 
 @pytest.mark.parametrize(

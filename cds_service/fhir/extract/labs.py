@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from cds_service.catalog.catalog import LabTest
 from cds_service.domain.codes import of_concept
@@ -20,7 +20,7 @@ from cds_service.fhir.extract.standing import holds, is_preliminary, status_word
 from cds_service.fhir.extract.words import words_of
 from cds_service.fhir.resources import Observation, Quantity
 
-_NUMBER_AND_UNIT = re.compile(r"(<=|>=|<|>)?\s*(\d{1,12}(?:\.\d{1,12})?)\s*(\S.{0,39})", re.ASCII)
+_NUMBER_AND_UNIT = re.compile(r"(<=|>=|<|>)?\s*(\d{1,12}(?:\.\d{1,12})?)(?![\d.,])\s*(\S.{0,39})", re.ASCII)
 _SIGNS = {sign.value: sign for sign in Comparator}
 _QUALITATIVE = ("qual_serum", "qual_urine", "interpretation")
 _ANSWERS = {"positive": Answer.POSITIVE, "negative": Answer.NEGATIVE, "indeterminate": Answer.INDETERMINATE}
@@ -134,8 +134,7 @@ def _collections(result: Result, context: ReadingContext) -> frozenset[str]:
 # --- the value ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Amount:
+class _Amount(NamedTuple):
     """A value in the analyte's unit, or the problem; `raw` and `unit` as recorded."""
 
     value: Decimal | None = None

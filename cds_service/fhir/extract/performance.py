@@ -36,7 +36,11 @@ def read_performance(observation: Observation, context: ReadingContext) -> Itera
         scale = next((_SCALES[meaning.group] for meaning in code if meaning.group in _SCALES), None)
         if scale is None or _is_panel(result):
             continue
-        score = _worse(scale, _scores(result, scale, code, context))
+        graded = _coded(context.meanings(*result.of.interpretation), scale)
+        scores = _scores(result, scale, code, context)
+        if scores and not set(scores).issuperset(graded):
+            context.note(f"the {scale.value} score and its interpretation disagree; the worse one counts")
+        score = _worse(scale, (*scores, *graded))
         problem = None if score is not None else f"the {scale.value} score cannot be read from its value"
         if problem:
             context.note(problem)
@@ -76,7 +80,6 @@ def _scores(result: Result, scale: Scale, code: Meanings, context: ReadingContex
         _coded(context.meanings(of.value_codeable_concept), scale),
         _said(of.value_string),
         _in_words(of.value_codeable_concept),
-        _coded(context.meanings(*of.interpretation), scale),
         _coded(code, scale),
     ):
         if found:
