@@ -89,8 +89,8 @@ def _of_whole_disease(said: DiseaseStatus, case: Case) -> bool:
 
 
 def _latest(statements: Sequence[DiseaseStatus]) -> tuple[DiseaseStatus, ...]:
-    days = [said.date.latest for said in statements if said.date is not None]
-    return tuple(said for said in statements if said.date is not None and said.date.latest == max(days))
+    latest = max(said.date.latest for said in statements if said.date is not None)
+    return tuple(said for said in statements if said.date is not None and said.date.latest == latest)
 
 
 def _read(statements: tuple[DiseaseStatus, ...], anchor: date) -> OverallResponse:
