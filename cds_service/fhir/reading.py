@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from cds_service.catalog.catalog import Catalog
@@ -115,6 +116,12 @@ _READERS = _by_type(READERS)
 _NO_CONCEPTS: frozenset[str] = frozenset()
 _FOCUS = frozenset((FOCUS,))
 _PANEL = frozenset((PANEL,))
+
+
+@lru_cache(maxsize=4096)
+def _wanting(kind: type[Resource], concepts: frozenset[str]) -> tuple[Reader, ...]:
+    """The readers of a type that want a resource of these concepts; of such sets there are few."""
+    return tuple(reader for reader in _READERS[kind] if reader.wants is None or not reader.wants.isdisjoint(concepts))
 
 
 def read_patient(
@@ -212,8 +219,7 @@ class _Reading:
 
     def take_batch(self, batch: Batch, belonging: Belonging) -> None:
         """Read clean resources of one type; those whose codes mean nothing are passed over early."""
-        readers = _READERS.get(batch.kind, ())
-        if not readers or batch.kind is Patient:
+        if batch.kind not in _READERS or batch.kind is Patient:
             return
         observations = batch.kind is Observation
         subject_of = SUBJECT_OF[batch.kind]
@@ -227,7 +233,7 @@ class _Reading:
                 concepts = concepts_of(resource, self.catalog)  # type: ignore[arg-type]  # the batch is of Observations
                 if not concepts:
                     continue
-            self._extract(f"{resource.resource_type}/{resource.id}", resource, readers, concepts)
+            self._extract(f"{resource.resource_type}/{resource.id}", resource, concepts)
 
     def _is_own(self, resource: AnyResource, belonging: Belonging) -> bool:
         if belonging.is_own(resource):
@@ -246,8 +252,7 @@ class _Reading:
 
     def take(self, held: Held, belonging: Belonging) -> None:
         """Read one resource, where it is the patient's and holds."""
-        readers = _READERS.get(type(held.resource), ())
-        if not readers:
+        if type(held.resource) not in _READERS:
             return
         if not self._is_own(held.resource, belonging):
             return
@@ -256,9 +261,9 @@ class _Reading:
         if held.meaning_lost:
             return
         if not isinstance(held.resource, Observation):
-            self._extract(held.name, held.resource, readers, _NO_CONCEPTS)
+            self._extract(held.name, held.resource, _NO_CONCEPTS)
         elif concepts := concepts_of(held.resource, self.catalog):
-            self._extract(held.name, held.resource, readers, concepts)
+            self._extract(held.name, held.resource, concepts)
 
     def _take_odd(self, held: Held) -> None:
         for problem in held.problems:
@@ -273,15 +278,15 @@ class _Reading:
             return True
         return bool(concepts_of(resource, self.catalog))
 
-    def _extract(self, name: str, resource: AnyResource, readers: tuple[Reader, ...], concepts: frozenset[str]) -> None:
+    def _extract(self, name: str, resource: AnyResource, concepts: frozenset[str]) -> None:
         if not holds(resource):
             if is_status_unknown(resource):
                 self.note(name, "its status is 'unknown', so that it may not have happened; left out")
             return
-        context: ReadingContext | None = None
-        for reader in readers:
-            if reader.wants is None or not reader.wants.isdisjoint(concepts):
-                context = context or self.context(name, resource, concepts)
+        wanting = _wanting(type(resource), concepts)
+        if wanting:
+            context = self.context(name, resource, concepts)
+            for reader in wanting:
                 self.gathered[reader.field].extend(reader.read(resource, context))
 
     def take_broken(self, broken: Broken, belonging: Belonging) -> None:

@@ -94,7 +94,7 @@ class Record:
             self._by_name = {}
             for batch in self.clean:
                 for resource, full_url in batch.entries:
-                    name = reference_of(resource)
+                    name = f"{resource.resource_type}/{resource.id}"
                     self._by_name[name] = resource
                     if full_url:
                         self.add_alias(full_url, name)
