@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cds_service.domain.dates import PartialDate, parse_partial_date
 from cds_service.fhir.context import ReadingContext
@@ -28,8 +28,7 @@ def read_date(text: str | None, context: ReadingContext) -> PartialDate | None:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """When something was: start and end, and the words of the record for evidence."""
 
     start: PartialDate | None = None
@@ -45,8 +44,17 @@ class When:
 NEVER = When()
 
 
+@lru_cache(maxsize=65536)
+def _moment(text: str) -> When | None:
+    day = _parsed(text)
+    return None if day is None else When(day, day)
+
+
 def read_when(moment: str | None, period: Period | None, context: ReadingContext, *fallbacks: str | None) -> When:
     """A dateTime, else a Period, else the first fallback given; a moment is start and end alike."""
+    at_once = _moment(moment) if moment else None
+    if at_once is not None:
+        return at_once
     for text in (moment, *(() if period else fallbacks)):
         day = read_date(text, context)
         if day is not None:

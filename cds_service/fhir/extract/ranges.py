@@ -42,6 +42,8 @@ def read_ranges(
 class _Units:
     """How the limits of one result convert."""
 
+    __slots__ = ("_analyte", "_code", "_own", "_unit")
+
     def __init__(self, analyte: Analyte, unit: str | None, code: str) -> None:
         self._analyte = analyte
         self._unit = unit

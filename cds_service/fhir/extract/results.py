@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service.fhir.resources import CodeableConcept, Observation, ObservationComponent
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One coded value: of the observation itself, or of one of its components.
 
     `of` carries the value elements (value_quantity, ..., reference_range, interpretation,

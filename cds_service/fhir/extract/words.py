@@ -12,9 +12,11 @@ def words_of(concept: CodeableConcept | None) -> str:
     """The words for people: its text, else the first display, else the first code; "" for none."""
     if concept is None:
         return ""
+    if concept.text and concept.text.strip():
+        return clean(concept.text)
     displays = (coding.display for coding in concept.coding)
     codes = (coding.code for coding in concept.coding)
-    return clean(next((words for words in (concept.text, *displays, *codes) if words and words.strip()), ""))
+    return clean(next((words for words in (*displays, *codes) if words and words.strip()), ""))
 
 
 def all_words(concept: CodeableConcept | None) -> tuple[str, ...]:
