@@ -29,15 +29,25 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.fixture(scope="module")
+def population(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the README's own command generates, for the commands that read it."""
+    made = tmp_path_factory.mktemp("made") / "population"
+    assert run(f"cds-service sandbox generate --patients 100 --seed 1 --out {made}").returncode == 0
+    return made
+
+
 def test_the_readme_shows_commands() -> None:
     assert len(COMMANDS) >= 4
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[1] not in STAYS_UP])
-def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
-    done = run(re.sub(r"--out \S+", f"--out {tmp_path / 'out'}", command))
+def test_a_command_of_the_readme_runs(command: str, population: Path, tmp_path: Path) -> None:
+    database = f" --db sqlite:///{tmp_path / 'ledger.sqlite'}" if " screen " in command else ""
+    elsewhere = re.sub(r"--out \S*?([\w.]+)(?= |$)", rf"--out {tmp_path}/\1", command)
+    done = run(elsewhere.replace("screen build/population", f"screen {population}") + database)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() or any((tmp_path / "out").iterdir())
+    assert done.stdout.strip() or any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[1] in STAYS_UP])
