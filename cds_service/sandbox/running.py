@@ -15,7 +15,6 @@ from cds_service.sandbox.pages.app import create_ehr
 from cds_service.sandbox.roster import sandbox_records
 from cds_service.sandbox.server import embedded_fhir_server
 from cds_service.store.opening import MEMORY
-from cds_service.store.opening import MEMORY
 from cds_service.web.app import create_app
 
 
