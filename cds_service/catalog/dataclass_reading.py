@@ -34,11 +34,17 @@ def _integer(entry: Entry, key: str) -> int:
     if number is None or number != number.to_integral_value():
         entry.wrong(f"'{key}' must be a whole number, as in {key}: 28", key)
         return 0
-    return int(number)
+    return int(_not_negative(entry, key, number))
 
 
 def _decimal(entry: Entry, key: str) -> Decimal:
-    return entry.number(key)
+    return _not_negative(entry, key, entry.number(key))
+
+
+def _not_negative(entry: Entry, key: str, number: Decimal) -> Decimal:
+    if number < 0:
+        entry.wrong(f"'{key}' must not be negative; write {key}: {-number}", key)
+    return number
 
 
 def _text(entry: Entry, key: str) -> str:

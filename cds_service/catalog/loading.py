@@ -146,7 +146,7 @@ class _Folder:
         sites = {}
         for name in self._names("sites"):
             entry = self._entry(name)
-            site = read_site(entry, systems, vocabulary.analytes, frozenset(vocabulary.uses))
+            site = read_site(entry, systems, vocabulary.analytes, vocabulary.uses)
             if site.name != Path(name).stem:
                 entry.wrong(f"'site' must be the name of the file, {Path(name).stem}", "site")
             sites[site.name] = site
@@ -158,7 +158,8 @@ class _Folder:
         uses: dict[str, set[str]] = {}
         groups: dict[str, set[str]] = {}
         meanings = [meaning for row in rows for meaning in row.meanings]
-        for meaning in (*meanings, *(wording.meaning for wording in words.diseases.wordings)):
+        named = [meaning for found in agents.names.values() for meaning in found]
+        for meaning in (*meanings, *named, *(wording.meaning for wording in words.diseases.wordings)):
             uses.setdefault(meaning.concept, set()).add(meaning.use)
             groups.setdefault(meaning.concept, set()).add(meaning.group)
         return Vocabulary(

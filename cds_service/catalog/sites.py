@@ -53,7 +53,7 @@ class Site:
 
 
 def read_site(
-    entry: Entry, systems: Mapping[str, CodeSystem], analytes: frozenset[str], concepts: frozenset[str]
+    entry: Entry, systems: Mapping[str, CodeSystem], analytes: frozenset[str], concepts: Mapping[str, frozenset[str]]
 ) -> Site:
     """The site a file describes."""
     entry.only(_FILE, "a site")
@@ -119,13 +119,14 @@ def _uri(entry: Entry, systems: Mapping[str, CodeSystem]) -> str:
     return systems[named].uri if named in systems else named
 
 
-def _row(entry: Entry, concepts: frozenset[str]) -> CodeRow:
-    concept = entry.text("concept")
+def _row(entry: Entry, concepts: Mapping[str, frozenset[str]]) -> CodeRow:
+    concept, use = entry.text("concept"), entry.text("use")
     if concept not in concepts:
         entry.wrong(f"concept '{concept}' is in no file of concepts/; use one of those", "concept")
-    meaning = Meaning(
-        concept, entry.text("group"), entry.text("use"), entry.text("display", ""), entry.text("note", "")
-    )
+    elif use not in concepts[concept]:
+        known = ", ".join(sorted(concepts[concept]))
+        entry.wrong(f"'{use}' is no use of {concept}; use one of: {known}", "use")
+    meaning = Meaning(concept, entry.text("group"), use, entry.text("display", ""), entry.text("note", ""))
     source = (f"{entry.file}: {entry.text('reason', '')}",)
     return CodeRow(entry.text("system"), entry.text("code"), (meaning,), source, entry.file, entry.block.line)
 

@@ -112,6 +112,31 @@ def _refers(entry: Entry, rule: object, vocabulary: Vocabulary) -> None:
         uses = vocabulary.uses[rule.concept]
         _known(entry, "outcomes", rule.outcomes, uses, f"use of {rule.concept}")
         _known(entry, "likely", rule.likely, uses, f"use of {rule.concept}")
+        for use in sorted(uses - rule.outcomes.keys()):
+            entry.wrong(
+                f"use '{use}' of {rule.concept} has no outcome; write {use}: pass (or review, fail)", "outcomes"
+            )
+    _in_order(entry, rule)
+
+
+_IN_ORDER = (
+    ("at_least", "at_most"),
+    ("at_most", "gilbert_below"),
+    ("times", "times_with_metastasis"),
+    ("karnofsky_fails_to", "karnofsky_passes_from"),
+    ("pre_baseline_from_days", "pre_baseline_to_days"),
+)
+"""Parameters of which the first is never above the second."""
+
+
+def _in_order(entry: Entry, rule: object) -> None:
+    """Notes limits that contradict each other, and a limit that limits nothing."""
+    for low, high in _IN_ORDER:
+        least, most = getattr(rule, low, None), getattr(rule, high, None)
+        if least is not None and most is not None and least > most:
+            entry.wrong(f"'{low}' is above '{high}'; one of them is wrong", low)
+    if isinstance(rule, criteria.LabLimit) and rule.at_least is None and rule.at_most is None:
+        entry.wrong("a lab-limit needs 'at_least' or 'at_most'; write one of them")
 
 
 def _known(entry: Entry, key: str, names: Iterable[str], known: Collection[str], what: str) -> None:
@@ -134,6 +159,9 @@ def _rules(entry: Entry, vocabulary: Vocabulary) -> DiseaseRules:
     lesions = fill(criteria.LesionRules, entry.entry("lesions"), "rules of lesions")
     staging = fill(criteria.StagingRules, entry.entry("staging"), "rules of staging")
     therapy = fill(criteria.TherapyRules, entry.entry("therapy"), "rules of therapy")
+    _in_order(entry.entry("staging"), staging)
+    if therapy is not None:
+        _refers_to_agents(entry.entry("therapy"), therapy, vocabulary)
     if therapy is not None and not therapy.background_agents:
         therapy = replace(therapy, background_agents=vocabulary.backbone)
     return DiseaseRules(
@@ -142,6 +170,20 @@ def _rules(entry: Entry, vocabulary: Vocabulary) -> DiseaseRules:
         nodes=_nodes(entry, vocabulary),
         therapy=therapy or criteria.TherapyRules(),
     )
+
+
+def _refers_to_agents(entry: Entry, therapy: criteria.TherapyRules, vocabulary: Vocabulary) -> None:
+    agents = vocabulary.groups.get("agent", frozenset())
+    for like in therapy.substitutions:
+        _known(entry, "substitutions", like, agents, "agent")
+    for key in ("background_agents", "doubtful_agents"):
+        _known(entry, key, entry.texts(key), agents, "agent")
+    types = vocabulary.groups.get("cancer-type", frozenset())
+    _known(entry, "background_for", therapy.background_for, types, "group of cancer-type")
+    reasons = vocabulary.uses.get("stop-reason", frozenset())
+    _known(entry, "intolerance_groups", therapy.intolerance_groups, reasons, "use of stop-reason")
+    classes = vocabulary.uses.get("agent", frozenset())
+    _known(entry, "endocrine_class", entry.texts("endocrine_class"), classes, "class of an agent")
 
 
 def _nodes(entry: Entry, vocabulary: Vocabulary) -> NodalRules:

@@ -160,10 +160,11 @@ class LabTimesUpperLimit:
 class NoActiveCondition:
     """No active condition of a concept; `outcomes` maps the row's use to the verdict.
 
-    Uses not in `outcomes` are information. A meaning found by text only (an unlisted code
-    whose words match the concept's patterns) is never more than a review. `likely` maps a
-    use to the doubt or likelihood to write into the reason. `doubt_words` make a definite
-    use a review where the condition's words or site hold one of them ("dural").
+    A trial's file must give every use of the concept an outcome; `pass` makes it information.
+    A meaning found by text only (an unlisted code whose words match the concept's patterns) is
+    never more than a review. `likely` maps a use to the doubt or likelihood to write into the
+    reason. `doubt_words` make a definite use a review where the condition's words or site
+    hold one of them ("dural").
     """
 
     concept: str

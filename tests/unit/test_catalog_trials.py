@@ -119,7 +119,7 @@ def test_the_thresholds_are_those_of_the_trial(trial: Trial) -> None:
 def test_what_each_exclusion_does_with_a_row(trial: Trial, name: str, outcomes: dict[str, Outcome]) -> None:
     rule = rule_of(trial, name)
     assert isinstance(rule, NoActiveCondition)
-    assert rule.outcomes == outcomes
+    assert {use: outcome for use, outcome in rule.outcomes.items() if outcome is not Outcome.PASS} == outcomes
 
 
 def test_the_windows_of_the_scans(trial: Trial) -> None:
