@@ -24,6 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LOOK_SECONDS = 0.3
+_COLLECT_RARELY = (100_000, 50, 100)
 _LOST = "a worker process ended before its time (out of memory?): run again with --resume"
 
 
@@ -114,6 +115,7 @@ def _work(connection: Connection, others: list[Connection], parent: int, desk: D
     for other in others:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(*_COLLECT_RARELY)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:

@@ -16,17 +16,21 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from cds_service.fhir.decoding import decode
+import msgspec
+
+from cds_service.fhir.decoding import UNREADABLE, decode, written_type
 from cds_service.fhir.references import plain_name
 from cds_service.fhir.resources import READ_TYPES, Patient
 from cds_service.population.evidence import TELLING, Evidence
 from cds_service.population.files import LONGEST_LINE, Piece, PieceReader
-from cds_service.population.prefilter import Prefilter, Spelling, all_lines, spelling_of
+from cds_service.population.prefilter import Prefilter, Sifted, Spelling, all_lines, spelling_of
 from cds_service.population.reading import SHARED, Line, broken_long, read_line
 from cds_service.population.spill import BROKEN, CHANGED, Kept, Part, SpillWriter
 
 SURVEYED = frozenset({"Condition", "BodyStructure", "Patient"})
 _MOST_REPORTED = 10_000
+_CONTAINED = b'"contained"'
+_wholes = msgspec.json.Decoder(msgspec.defstruct("Whole", []))
 _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{10,40})"')
 
 
@@ -80,9 +84,25 @@ def is_surveyed(piece: Piece) -> bool:
 def survey(piece: Piece, evidence: Evidence) -> PieceReport:
     """Who is there, and of whom the piece tells a cancer."""
     report = PieceReport(piece.number)
-    for _, line in _lines(piece, report, None):
-        _survey_line(line, report, evidence)
+    reader = PieceReader(piece)
+    for block in reader.blocks():
+        if block.cut:
+            _survey_line(broken_long(block.lines, LONGEST_LINE >> 20), report, evidence)
+            report.lines += 1
+            continue
+        sifted = all_lines(block.lines, report.lines)
+        for _, raw in sifted.odd:
+            if not _is_silent_condition(raw, evidence):
+                for line in read_line(raw):
+                    _survey_line(line, report, evidence)
+        report.lines = sifted.behind
+    report.problem = reader.problem
     return report
+
+
+def _is_silent_condition(raw: bytes, evidence: Evidence) -> bool:
+    """Whether a line is a Condition that is no evidence of cancer, told without reading whose it is."""
+    return written_type(raw) == "Condition" and not evidence.tells("Condition", raw)
 
 
 def _survey_line(line: Line, report: PieceReport, evidence: Evidence) -> None:
@@ -128,10 +148,8 @@ def gather(piece: Piece, sought: Sought, evidence: Evidence | None, folder: Path
     report = PieceReport(piece.number)
     writer = SpillWriter(folder, name, sought.slots)
     rows: Counter[str] = Counter()
-    prefilter = Prefilter(sought.numbers, evidence) if sought.everybody is None else None
     gathering = _Gathering(piece, sought, evidence, report, writer)
-    for number, line in _lines(piece, report, prefilter, rows):
-        gathering.take(number, line)
+    gathering.run(rows)
     writer.flush()
     report.parts = writer.parts
     report.rows = dict(rows)
@@ -144,11 +162,46 @@ class _Gathering:
     def __init__(
         self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: SpillWriter
     ) -> None:
+        self._piece = piece
         self._sought = sought
         self._evidence = evidence
         self._surveyed = is_surveyed(piece)
         self._report = report
         self._writer = writer
+
+    def run(self, rows: Counter[str]) -> None:
+        """Go over the piece, counting rows by type."""
+        report, reader = self._report, PieceReader(self._piece)
+        prefilter = Prefilter(self._sought.numbers, self._evidence)
+        spelling: Spelling | None = None
+        for block in reader.blocks():
+            if block.cut:
+                self.take(report.lines, broken_long(block.lines, LONGEST_LINE >> 20))
+                report.lines += 1
+                continue
+            if self._sought.everybody is None:
+                spelling = spelling or spelling_of(block.lines, self._piece.file.kind)
+            sifted = prefilter.sift(block.lines, spelling, report.lines)
+            self._take_all(sifted, spelling.kind if spelling is not None else "", rows)
+            report.lines = sifted.behind
+        report.problem = reader.problem
+
+    def _take_all(self, sifted: Sifted, kind: str, rows: Counter[str]) -> None:
+        rows[kind] += sifted.ruled_out
+        for number, raw, owner in sifted.sought:
+            if _CONTAINED not in raw and _is_json(raw):
+                rows[kind] += 1
+                flags = CHANGED if _is_changed(raw, self._sought.since) else 0
+                self._writer.add(Kept(owner, kind, flags, raw))
+            else:
+                self._read(number, raw, rows)
+        for number, raw in sifted.odd:
+            self._read(number, raw, rows)
+
+    def _read(self, number: int, raw: bytes, rows: Counter[str]) -> None:
+        for line in read_line(raw):
+            rows[line.kind] += 1
+            self.take(number, line)
 
     def take(self, number: int, line: Line) -> None:
         """Put one line where it belongs."""
@@ -163,7 +216,7 @@ class _Gathering:
             owners = {sought.everybody} if line.about or line.problem is None else owners
         if not owners:
             self._take_unknown(line)
-        flags = BROKEN if line.problem is not None else CHANGED if _is_changed(line, sought.since) else 0
+        flags = BROKEN if line.problem is not None else CHANGED if _is_changed(bytes(line.raw), sought.since) else 0
         for owner in owners:
             self._writer.add(Kept(owner, line.kind, flags, bytes(line.raw)))
 
@@ -175,40 +228,22 @@ class _Gathering:
             _survey_line(line, self._report, self._evidence)
 
 
-def _is_changed(line: Line, since: datetime | None) -> bool:
+def _is_json(raw: bytes) -> bool:
+    """Whether a line is whole JSON; a broken one is looked at more closely."""
+    try:
+        _wholes.decode(raw)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _is_changed(raw: bytes, since: datetime | None) -> bool:
     """Whether a resource was updated after an instant; one that does not say may have been."""
     if since is None:
         return False
-    found = _UPDATED.search(bytes(line.raw))
+    found = _UPDATED.search(raw)
     try:
         when = datetime.fromisoformat(found[1].decode()) if found else None
     except ValueError:
         when = None
     return when is None or (when if when.tzinfo else when.replace(tzinfo=UTC)) >= since
-
-
-def _lines(
-    piece: Piece, report: PieceReport, prefilter: Prefilter | None, rows: Counter[str] | None = None
-) -> Iterator[tuple[int, Line]]:
-    """The lines of a piece that are not ruled out, parsed, each with its number in the piece (from 0)."""
-    reader = PieceReader(piece)
-    spelling: Spelling | None = None
-    for block in reader.blocks():
-        if block.cut:
-            yield report.lines, broken_long(block.lines, LONGEST_LINE >> 20)
-            report.lines += 1
-            continue
-        if prefilter is None:
-            sifted = all_lines(block.lines, report.lines)
-        else:
-            spelling = spelling or spelling_of(block.lines, piece.file.kind)
-            sifted = prefilter.lines(block.lines, spelling, report.lines)
-        if rows is not None and spelling is not None and sifted.ruled_out:
-            rows[spelling.kind] += sifted.ruled_out
-        for number, raw in sifted.lines:
-            for line in read_line(raw):
-                if rows is not None:
-                    rows[line.kind] += 1
-                yield number, line
-        report.lines = sifted.behind
-    report.problem = reader.problem

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
+from cds_service.catalog.catalog import Catalog
 from cds_service.domain.codes import Meaning, Meanings, of_concept
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Intent, MedicationSource
@@ -51,11 +52,20 @@ _CANCER = frozenset({"primary-cancer", "cancer-type", "secondary-site"})
 
 @dataclass(frozen=True, slots=True)
 class _Drug:
-    """What a record names as its drug: the agents, and the words for people."""
+    """What a record names as its drug: the agents, and the words for people.
+
+    `acting` are those that act on cancer; `local`: its words say that it acts where it is put.
+    """
 
     agents: Meanings
     text: str
-    words: tuple[str, ...]
+    acting: Meanings
+    local: bool
+
+
+_REMEMBERED = 20_000
+_memories: dict[int, tuple[Catalog, dict[Hashable, _Drug]]] = {}
+"""The drug of each concept a catalog ever met: the same drug stands in order after order, spelled alike."""
 
 
 def read_administration(given: MedicationAdministration, context: ReadingContext) -> Iterator[DrugFact]:
@@ -144,6 +154,26 @@ def _validity(request: MedicationRequest) -> Period | None:
 
 def _drug(concept: CodeableConcept | None, reference: Reference | None, context: ReadingContext) -> _Drug:
     """The agents of a drug given in place or by reference, by any code, else by name."""
+    if concept is None or reference is not None:
+        return _worked_out(concept, reference, context)
+    memory = _memory_of(context.catalog)
+    key = (concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
+    found = memory.get(key)
+    if found is None:
+        if len(memory) >= _REMEMBERED:
+            memory.clear()
+        found = memory[key] = _worked_out(concept, None, context)
+    return found
+
+
+def _memory_of(catalog: Catalog) -> dict[Hashable, _Drug]:
+    known = _memories.get(id(catalog))
+    if known is None or known[0] is not catalog:
+        known = _memories[id(catalog)] = (catalog, {})
+    return known[1]
+
+
+def _worked_out(concept: CodeableConcept | None, reference: Reference | None, context: ReadingContext) -> _Drug:
     concepts = [concept] if concept is not None else []
     if reference is not None and (product := context.resolve(reference)) is not None:
         concepts += _concepts_of(product, context)
@@ -153,7 +183,8 @@ def _drug(concept: CodeableConcept | None, reference: Reference | None, context:
     text = next((told for one in concepts if (told := words_of(one))), *named[:1] or ("",))
     if reference is not None and not (concepts or named):
         agents, text = _not_at_hand(reference, context)
-    return _Drug(agents, text, words)
+    acting = tuple(agent for agent in agents if agent.use != _SUPPORTIVE)
+    return _Drug(agents, text, acting, any(map(_is_local, words)))
 
 
 def _not_at_hand(reference: Reference, context: ReadingContext) -> tuple[Meanings, str]:
@@ -196,8 +227,8 @@ def _fact(
     reasons: Meanings = (),
     route: str = "",
 ) -> DrugFact:
-    acting = [agent for agent in drug.agents if agent.use != _SUPPORTIVE]
-    systemic = not _is_local(route) and not any(_is_local(words) for words in drug.words)
+    acting = drug.acting
+    systemic = not drug.local and not (route and _is_local(route))
     return DrugFact(
         evidence=context.evidence(when.text, drug.text),
         agents=tuple(dict.fromkeys(agent.group for agent in acting or drug.agents)),
