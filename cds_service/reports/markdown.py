@@ -24,7 +24,7 @@ HEADLINES = {
     Status.POSSIBLE: "Possible: nothing recorded stands in the way, but something is not known",
     Status.INELIGIBLE: "Not eligible as recorded",
 }
-_SECTIONS = (
+SECTIONS = (
     (Outcome.FAIL, "Stands in the way"),
     (Outcome.UNKNOWN, "Not known, and what would settle it"),
     (Outcome.REVIEW, "For the clinician to judge"),
@@ -50,7 +50,7 @@ def as_markdown(assessment: Assessment, trial: Trial) -> str:
     titles = {criterion.id: criterion.title for criterion in trial.criteria}
     parts = [
         _head(assessment, trial),
-        *(_section(assessment.verdicts, outcome, title, titles) for outcome, title in _SECTIONS),
+        *(_section(assessment.verdicts, outcome, title, titles) for outcome, title in SECTIONS),
         _lesions(assessment),
         _scans(assessment),
         _therapy(assessment),

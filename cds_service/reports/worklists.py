@@ -179,17 +179,21 @@ def heading_of(worklist: Worklist) -> str:
 
 def days_in_words(entry: Entry, day: date) -> str:
     """Until when what fits today holds: "8 Dec 2026 (16 days)"."""
-    closes, left = entry.stored.summary.closes, entry.days_left(day)
-    if closes is None or left is None:
-        return "no end"
-    match left:
+    closes = entry.stored.summary.closes
+    return "no end" if closes is None else f"{in_words(closes)} ({left_in_words(entry, day)})"
+
+
+def left_in_words(entry: Entry, day: date) -> str:
+    """How long what fits today still holds: "16 days", "today", "over"; empty where it has no end."""
+    match entry.days_left(day):
+        case None:
+            return ""
         case 0:
-            told = "today"
+            return "today"
         case 1:
-            told = "1 day"
-        case _:
-            told = f"{left} days" if left > 0 else "over"
-    return f"{in_words(closes)} ({told})"
+            return "1 day"
+        case left:
+            return f"{left} days" if left > 0 else "over"
 
 
 def _table(entries: Iterable[Entry], day: date, titles: Mapping[str, str]) -> Table:

@@ -273,3 +273,7 @@ class WorklistBook(AssessmentBook, Protocol):
     def numbered(self, number: int) -> Stored | None:
         """The assessment of a number, with its document."""
         ...
+
+    def documents(self, numbers: Collection[int]) -> Mapping[int, bytes]:
+        """The assessments of these numbers, as JSON."""
+        ...

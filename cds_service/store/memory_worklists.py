@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from cds_service.screening.entries import PatientKey
@@ -35,3 +35,8 @@ class MemoryWorklist(MemoryRuns):
     def numbered(self, number: int) -> Stored | None:
         """The assessment of a number, with its document."""
         return self._stored[number - 1] if 0 < number <= len(self._stored) else None
+
+    def documents(self, numbers: Collection[int]) -> Mapping[int, bytes]:
+        """The assessments of these numbers, as JSON."""
+        found = {number: self.numbered(number) for number in numbers}
+        return {number: stored.document for number, stored in found.items() if stored is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
@@ -21,6 +21,9 @@ _AT_ONCE = 500
 _BEFORE = ASSESSMENTS.alias("earlier")
 _RUNS = select(RUNS).where(RUNS.c.trial == bindparam("of_trial")).order_by(RUNS.c.started_at.desc())
 _ONE = select(ASSESSMENTS).where(ASSESSMENTS.c.id == bindparam("number"))
+_DOCUMENTS = select(ASSESSMENTS.c.id, ASSESSMENTS.c.document).where(
+    ASSESSMENTS.c.id.in_(bindparam("numbers", expanding=True))
+)
 _CURRENT = select(*SUMMARY).where(ASSESSMENTS.c.trial == bindparam("of_trial"), ASSESSMENTS.c.superseded.is_(False))
 _LISTED = _CURRENT.where(ASSESSMENTS.c.listed.is_(True)).order_by(ASSESSMENTS.c.id)
 _NAMED = _CURRENT.where(
@@ -87,6 +90,14 @@ class SqlWorklist(SqlAssessments):
         """The assessment of a number, with its document."""
         found = self._all(_ONE, {"number": number})
         return rows.read_assessment(found[0], document_of(found[0])) if found else None
+
+    def documents(self, numbers: Collection[int]) -> Mapping[int, bytes]:
+        """The assessments of these numbers, as JSON."""
+        wanted, found = sorted(numbers), dict[int, bytes]()
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = self._all(_DOCUMENTS, {"numbers": wanted[start : start + _AT_ONCE]})
+            found |= {row.id: document_of(row) for row in some}
+        return found
 
     def _stored(self, statement: Select[Any], about: dict[str, Any]) -> Iterator[Stored]:
         return (rows.read_assessment(row, b"") for row in self._all(statement, about))

@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
 
 from cds_service import clock
 from cds_service.bootstrap import (
@@ -36,6 +37,7 @@ from cds_service.web.health import health_routes
 from cds_service.web.hooks import HookDesk, hook_routes, no_such_service
 from cds_service.web.limits import Allowances
 from cds_service.web.metrics import MULTIPROCESS, HookMetrics, metrics_routes
+from cds_service.web.worklist import Office, worklist_routes
 
 LOOPBACK_ORIGINS = r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?"
 
@@ -91,6 +93,8 @@ def create_app(
     for routes in (hook_routes(desk), feedback_routes(desk), audit_routes(store.ledger.audit), no_such_service(desk)):
         app.include_router(routes)
     app.include_router(health_routes(service, store.healthy))
+    app.include_router(worklist_routes(Office(service.sender.trial, store.book, store.ledger.decisions, today, now)))
+    app.mount("/static", StaticFiles(packages=[("cds_service.web", "static")]), name="static")
     reasons = frozenset(reason.coding.code for reason in service.sender.override_reasons)
     app.include_router(metrics_routes(metrics, store, reasons, open_to_all=bool(clients)))
     return app

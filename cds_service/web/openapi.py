@@ -136,3 +136,16 @@ def describe_audit() -> Json:
             "403": _problem("Asked from another machine"),
         }
     }
+
+
+def describe_list() -> Json:
+    """The coordinator's list, or one assessment of it, for the operator of this machine."""
+    return {
+        "responses": {
+            "200": _answers("What the store holds", {"type": "object"}),
+            "400": _problem("A parameter that cannot be read"),
+            "403": _problem("Asked from another machine"),
+            "404": _problem("There is no such assessment"),
+            "502": _problem("The database cannot be asked"),
+        }
+    }

@@ -81,7 +81,8 @@ def create_ehr(fhir_base: str, service_base: str) -> FastAPI:
     app = FastAPI(title="Sandbox EHR", lifespan=lifespan, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     app.middleware("http")(_guard)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    shared: list[str | tuple[str, str]] = [("cds_service.web", "static")]
+    app.mount("/static", StaticFiles(directory=HERE / "static", packages=shared), name="static")
     app.add_exception_handler(RemoteError, _remote_failed)
     _add_pages(app)
     return app
