@@ -106,7 +106,8 @@ class _Reach:
             found = {index for tests in by_line.values() for index in tests}
         kills = self.kills.get(name, Counter())
         here = self.lines_of.get(name, Counter())
-        return sorted(found, key=lambda index: (-kills[index], -here[index] / self.lines[index], index))[:CLOSEST]
+        likely = sorted(found, key=lambda index: (-kills[index], -here[index] / self.lines[index], index))
+        return likely[:CLOSEST] if mutant.within else likely
 
     def killed(self, path: str, test: int) -> None:
         self.kills.setdefault(path, Counter())[test] += 1
