@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -22,7 +23,7 @@ from cds_service.fhir.decoding import UNREADABLE, decode, written_type
 from cds_service.fhir.references import plain_name
 from cds_service.fhir.resources import READ_TYPES, Patient
 from cds_service.population.evidence import TELLING, Evidence
-from cds_service.population.files import LONGEST_LINE, Piece, PieceReader
+from cds_service.population.files import LONGEST_LINE, Block, Piece, PieceReader
 from cds_service.population.prefilter import Prefilter, Sifted, Spelling, all_lines, spelling_of
 from cds_service.population.reading import SHARED, Line, broken_long, read_line
 from cds_service.population.spill import BROKEN, CHANGED, Kept, Part, SpillWriter
@@ -71,6 +72,28 @@ class PieceReport:
             self.more_bad += 1
 
 
+class Reader(Protocol):
+    """A piece as it is read; `problem` says at the end why not all of it could be."""
+
+    problem: str | None
+
+    def blocks(self) -> Iterator[Block]:
+        """The lines of the piece, block by block."""
+        ...
+
+
+class Writer(Protocol):
+    """Takes the lines that are kept."""
+
+    def add(self, kept: Kept) -> None:
+        """Keep a line of a patient."""
+        ...
+
+    def put(self, slot: int, kept: Kept) -> None:
+        """Keep a line that belongs to nobody, in a slot of its own."""
+        ...
+
+
 def name_digest(name: str) -> int:
     """A number that stands for a patient's name in 8 bytes."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
@@ -81,10 +104,10 @@ def is_surveyed(piece: Piece) -> bool:
     return piece.file.kind in SURVEYED or piece.file.kind not in READ_TYPES
 
 
-def survey(piece: Piece, evidence: Evidence) -> PieceReport:
-    """Who is there, and of whom the piece tells a cancer."""
+def survey(piece: Piece, evidence: Evidence, reader: Reader | None = None) -> PieceReport:
+    """Who is there, and of whom the piece tells a cancer; `reader` reads it where it is no file of this machine."""
     report = PieceReport(piece.number)
-    reader = PieceReader(piece)
+    reader = reader or PieceReader(piece)
     for block in reader.blocks():
         if block.cut:
             _survey_line(broken_long(block.lines, LONGEST_LINE >> 20), report, evidence)
@@ -147,20 +170,27 @@ def gather(piece: Piece, sought: Sought, evidence: Evidence | None, folder: Path
     """Keep the lines of the patients sought; with `evidence`, look for more of whom it tells a cancer."""
     report = PieceReport(piece.number)
     writer = SpillWriter(folder, name, sought.slots)
-    rows: Counter[str] = Counter()
-    gathering = _Gathering(piece, sought, evidence, report, writer)
-    gathering.run(rows)
+    for _ in gathering(piece, sought, evidence, report, writer, PieceReader(piece)):
+        pass
     writer.flush()
     report.parts = writer.parts
-    report.rows = dict(rows)
     return report
+
+
+def gathering(
+    piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: Writer, reader: Reader
+) -> Iterator[None]:
+    """The same, block by block: after each, what is kept of it is with the writer; the report is whole at the end."""
+    rows: Counter[str] = Counter()
+    yield from _Gathering(piece, sought, evidence, report, writer).run(reader, rows)
+    report.rows = dict(rows)
 
 
 class _Gathering:
     """The lines of one piece as they are kept."""
 
     def __init__(
-        self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: SpillWriter
+        self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: Writer
     ) -> None:
         self._piece = piece
         self._sought = sought
@@ -169,9 +199,9 @@ class _Gathering:
         self._report = report
         self._writer = writer
 
-    def run(self, rows: Counter[str]) -> None:
-        """Go over the piece, counting rows by type."""
-        report, reader = self._report, PieceReader(self._piece)
+    def run(self, reader: Reader, rows: Counter[str]) -> Iterator[None]:
+        """Go over the piece, block by block, counting rows by type."""
+        report = self._report
         prefilter = Prefilter(self._sought.numbers, self._evidence)
         spelling: Spelling | None = None
         for block in reader.blocks():
@@ -184,6 +214,7 @@ class _Gathering:
             sifted = prefilter.sift(block.lines, spelling, report.lines)
             self._take_all(sifted, spelling.kind if spelling is not None else "", rows)
             report.lines = sifted.behind
+            yield
         report.problem = reader.problem
 
     def _take_all(self, sifted: Sifted, kind: str, rows: Counter[str]) -> None:
