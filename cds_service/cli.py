@@ -243,8 +243,6 @@ def screen(
     ] = False,
 ) -> None:
     """Screen a whole population; the ranked list of those who fit or may."""
-    if engine is Engine.SPARK:
-        raise UsageError("--engine spark is not available in this installation")
     request = nightly.ScreenRequest(
         source=source,
         trial=trial,
@@ -257,6 +255,7 @@ def screen(
         accept_drop=accept_drop,
         method=method.value,
         group=group,
+        engine=engine.value,
     )
     with ProgressReport(sys.stderr) as progress:
         result = nightly.screen(read_settings(), request, progress, _say)

@@ -22,8 +22,9 @@ from cds_service.fhir.download_record import Progress as Downloading
 from cds_service.fhir.reading import KIND_OF
 from cds_service.fhir.resources import READ_TYPES
 from cds_service.population.local import Options, Progress
-from cds_service.population.nightly import NightlyOrder, run_nightly, work_folder
+from cds_service.population.nightly import ENGINE, NightlyOrder, run_nightly, work_folder
 from cds_service.population.nightly import clear as clear_nightly
+from cds_service.population.spark_session import check_spark
 from cds_service.reports.lists import check_format, csv_lines, write_list
 from cds_service.screening.overnight import BeliefRules, Done, Since, ranked
 from cds_service.screening.ports import AssessmentBook
@@ -48,11 +49,17 @@ class ScreenRequest:
     accept_drop: bool = False
     method: str = "export"
     group: str | None = None
+    engine: str = ENGINE
 
     @property
     def is_server(self) -> bool:
         """Whether the source is a FHIR base URL."""
         return self.source.startswith(("http://", "https://"))
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the source is an address that Spark knows (s3a://, hdfs://, file://)."""
+        return "://" in self.source and not self.is_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,10 @@ def screen(
     Raises AnotherRun, IncompleteRun, SourceError, RemoteError, and UsageError for a wrong request.
     """
     _check(request)
+    on_spark = request.engine != ENGINE
+    if on_spark:
+        check_spark()
+        from cds_service.population.spark import run_on_spark  # noqa: PLC0415  needs the optional extra
     catalog = build_catalog(settings)
     trial = find_trial(catalog, request.trial)
     parent = work_directory(settings)
@@ -96,7 +107,8 @@ def screen(
                 not_retrieved=brought.not_retrieved,
             )
             rules = BeliefRules(most_drop=1.0 if request.accept_drop else settings.screen_max_drop)
-            done = run_nightly(order, parent, quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            ports = (quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            done = run_on_spark(order, *ports) if on_spark else run_nightly(order, parent, *ports)
             shown = _write_list(request, store.book, done.run)
             clear_nightly(parent, order.source, trial.id)
     finally:
@@ -109,6 +121,8 @@ def _check(request: ScreenRequest) -> None:
         check_format(request.out)
     if not request.is_server and (request.group is not None or request.method != "export"):
         raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
+    if request.is_address and request.engine == ENGINE:
+        raise UsageError("SOURCE is neither a folder nor a FHIR base URL: such an address is read by --engine spark")
 
 
 def _quarantine(request: ScreenRequest, parent: Path) -> Path:
@@ -151,6 +165,8 @@ class _Brought:
 def _bring(settings: Settings, request: ScreenRequest, parent: Path, progress: Progress) -> _Brought:
     if request.is_server:
         return _Mirror(settings, request, parent, progress).bring()
+    if request.is_address:
+        return _Brought((), request.source.rstrip("/"))
     folder = Path(request.source)
     return _Brought((folder,), str(folder.resolve()))
 

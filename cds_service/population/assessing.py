@@ -44,6 +44,18 @@ class Judging:
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """How some patients were dealt with: how many of which status, how many read in part, who was left as known.
+
+    `unchanged` are bare ids. The assessments themselves are elsewhere.
+    """
+
+    statuses: dict[str, int]
+    partly_read: int = 0
+    unchanged: tuple[str, ...] = ()
+
+
 def assess_patient(
     name: str, lines: Sequence[Kept], judging: Judging, shared: Callable[[str], Json | None] | None = None
 ) -> Screened | None:

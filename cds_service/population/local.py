@@ -25,6 +25,7 @@ from cds_service.fhir.decoding import type_of
 from cds_service.fhir.resources import READ_TYPES
 from cds_service.population import tally
 from cds_service.population.assessing import (
+    Assessed,
     Judging,
     SharedStore,
     assess_patient,
@@ -86,16 +87,7 @@ class _Desk:
     shared: SharedStore | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Assessed:
-    """How one slot was dealt with; the assessments themselves are in its file."""
-
-    statuses: dict[str, int]
-    partly_read: int = 0
-    unchanged: tuple[str, ...] = ()
-
-
-_assessed = msgspec.msgpack.Decoder(_Assessed)
+_assessed = msgspec.msgpack.Decoder(Assessed)
 
 
 class LocalEngine:
@@ -147,6 +139,9 @@ class LocalEngine:
     def quarantined(self) -> Iterator[tuple[str, int, str, str]]:
         """File, line, type and reason of each line that could not be read, in the order of the files."""
         return tally.quarantined(self._pieces, self._parts)
+
+    def close(self) -> None:
+        """Nothing is held but the work folder, which is left for `--resume`."""
 
     # --- survey ---------------------------------------------------------------------------------------
 
@@ -293,7 +288,7 @@ def _written(desk: _Desk, phase: str, report: PieceReport) -> PieceReport:
     return report
 
 
-def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
+def _assess_slot(desk: _Desk, slot: int) -> Assessed:
     path = desk.folder / f"slot-{slot:04d}"
     with suppress(FileNotFoundError):
         return _assessed.decode(path.read_bytes())
@@ -309,6 +304,6 @@ def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
             rows.append(replace(screened, record=record))
     write_whole(path.with_suffix(".rows"), rows)
     statuses = Counter(screened.summary.status for screened in rows)
-    assessed = _Assessed(dict(statuses), sum(screened.partly_read for screened in rows), tuple(unchanged))
+    assessed = Assessed(dict(statuses), sum(screened.partly_read for screened in rows), tuple(unchanged))
     write_whole(path, assessed)
     return assessed
