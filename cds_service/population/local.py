@@ -176,11 +176,7 @@ class LocalEngine:
         known = len(self._names)
         new = sorted(considered.groups.keys() - set(self._names))
         self._names += new
-        numbers = {
-            name.encode("utf-8", "surrogatepass"): known + at
-            for at, root in enumerate(new)
-            for name in considered.groups[root]
-        }
+        numbers = {name: known + at for at, root in enumerate(new) for name in considered.groups[root]}
         everybody = 0 if considered.patients == 1 and self._names else None
         sought = Sought(numbers, self._slots, everybody, self._options.since)
         reports = list(self._done(phase, work, self._pieces, sought))

@@ -29,8 +29,7 @@ _RECORD = struct.Struct("<IBBI")
 _FLUSH_BYTES = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """One line kept: the number of its patient, its type ("" where illegible), flags, its bytes."""
 
     number: int
@@ -61,6 +60,15 @@ class SpillWriter:
     def add(self, kept: Kept) -> None:
         """Keep a line."""
         self.put(kept.number % self._slots, kept)
+
+    def add_all(self, kind: str, lines: Iterable[tuple[bytes, int]]) -> None:
+        """Keep unbroken lines of a type, each with its patient's number."""
+        waiting, slots, pack, kind_number = self._waiting, self._slots, _RECORD.pack, _NUMBER_OF[kind]
+        for raw, number in lines:
+            waiting[number % slots] += (pack(number, kind_number, 0, len(raw)), raw)
+            self._size += len(raw)
+        if self._size >= _FLUSH_BYTES:
+            self.flush()
 
     def put(self, slot: int, kept: Kept) -> None:
         """Keep a line in a slot of its own."""
