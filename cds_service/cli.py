@@ -48,14 +48,12 @@ from cds_service.errors import (
 )
 from cds_service.fhir.codings import codings_of
 from cds_service.fhir.sources import Source, read_source
-from cds_service.fhir.whole import fetch_facts
 from cds_service.reports.markdown import as_markdown
 from cds_service.reports.progress import ProgressReport, told_of_run
 from cds_service.reports.rows import print_coverage, print_rows
 from cds_service.reports.table import print_table
 from cds_service.screening.overnight import Since
 from cds_service.store.opening import upgrade as upgrade_database
-from cds_service.web.app import serve as serve_forever
 
 EXIT_CODES: tuple[tuple[type[CdsServiceError], int], ...] = (
     (UsageError, 2),
@@ -149,6 +147,8 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes to answer with.")] = 1,
 ) -> None:
     """Serve the CDS Hooks service."""
+    from cds_service.web.app import serve as serve_forever  # noqa: PLC0415  no other command needs the web
+
     serve_forever(read_settings(), host, port, workers)
 
 
@@ -384,6 +384,8 @@ def _facts_of(source: str, patient: str | None, catalog: Catalog) -> tuple[Itera
     if source.lower().startswith(("http://", "https://")):
         if patient is None:
             raise UsageError("a FHIR base URL needs --patient: which patient to assess")
+        from cds_service.fhir.whole import fetch_facts  # noqa: PLC0415  no other command asks a server
+
         searches = bootstrap.build_searches(catalog)
         return [fetch_facts(source, patient.removeprefix("Patient/"), catalog, searches)], False
     found = _read_files(source, "a FHIR base URL begins with http:// or https://")

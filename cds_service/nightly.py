@@ -16,7 +16,6 @@ from cds_service.bootstrap import build_catalog, download_population, engine_ver
 from cds_service.config import Settings
 from cds_service.domain.facts import Kind
 from cds_service.errors import ConfigurationError, UsageError
-from cds_service.fhir.arranging import strike
 from cds_service.fhir.download_record import DownloadReport, read_report
 from cds_service.fhir.download_record import Progress as Downloading
 from cds_service.fhir.reading import KIND_OF
@@ -224,6 +223,8 @@ class _Mirror:
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:
     """Take deleted resources out of earlier downloads; whether any was there."""
+    from cds_service.fhir.arranging import strike  # noqa: PLC0415  a folder needs nothing of downloading
+
     return report.deleted != () and sum(strike(folder, report.deleted).total() for folder in folders) > 0
 
 

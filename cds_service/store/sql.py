@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from cds_service.screening.entries import (
@@ -37,7 +36,11 @@ SUPPRESSIONS, REPLAYS, AUDIT = _TABLES["suppressions"], _TABLES["replays"], _TAB
 
 
 def _insert(engine: Engine, table: Any) -> Any:  # noqa: ANN401  one of two dialects' own statements
-    return postgresql_insert(table) if engine.dialect.name == "postgresql" else sqlite_insert(table)
+    if engine.dialect.name != "postgresql":
+        return sqlite_insert(table)
+    from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415  slow to import, and seldom needed
+
+    return insert(table)
 
 
 _CARDS_OF_PATIENT = (
