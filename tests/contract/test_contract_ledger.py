@@ -10,6 +10,7 @@ from datetime import date
 
 import pytest
 from ledgers import ANNA, DOCTOR, NOON, TRIAL, card, decision, entry, feedback, later, suppression, wait_for
+from sqlalchemy import Engine, event
 
 from cds_service.screening.entries import (
     Asked,
