@@ -52,6 +52,12 @@ def screen(
     ] = None,
     method: Annotated[Method, typer.Option(help="How to have a FHIR server's records.")] = Method.EXPORT,
     group: Annotated[str | None, typer.Option(metavar="ID", help="Only this Group of the FHIR server.")] = None,
+    server: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="The FHIR server that a folder was exported from, so that hooks know its patients."
+        ),
+    ] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The list: .csv, .ndjson or .json; without it CSV is shown.")
@@ -80,6 +86,7 @@ def screen(
         accept_drop=accept_drop,
         method=method.value,
         group=group,
+        server=server,
     )
     with ProgressReport(sys.stderr) as progress:
         result = nightly.screen(read_settings(), request, progress, say)
