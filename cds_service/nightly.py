@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from cds_service.domain.facts import Kind
 from cds_service.errors import ConfigurationError, UsageError
 from cds_service.fhir.download_record import DownloadReport, read_report
 from cds_service.fhir.download_record import Progress as Downloading
+from cds_service.fhir.exchange import check_base
 from cds_service.fhir.reading import KIND_OF
 from cds_service.fhir.resources import READ_TYPES
 from cds_service.population.local import Options, Progress
@@ -30,11 +31,18 @@ from cds_service.screening.runs import Run
 from cds_service.store.opening import open_runs
 
 _FULL = "000"
+MOST_CHANGES = 40
+"""Downloads of changes laid over a full one before there is a full one again: what a server deletes without
+saying so goes only then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenRequest:
-    """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed."""
+    """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed.
+
+    `server` is the base URL of the FHIR server that a folder was exported from, empty where not said.
+    """
 
     source: str
     trial: str
@@ -47,11 +55,12 @@ class ScreenRequest:
     accept_drop: bool = False
     method: str = "export"
     group: str | None = None
+    server: str = ""
 
     @property
     def is_server(self) -> bool:
         """Whether the source is a FHIR base URL."""
-        return self.source.startswith(("http://", "https://"))
+        return self.source.lower().startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,10 @@ def screen(
                 resume=request.resume,
                 options=Options(workers=settings.screen_workers or os.cpu_count() or 1),
                 source_problems=brought.problems,
+                rows_in_full=brought.rows_in_full,
                 not_retrieved=brought.not_retrieved,
             )
-            rules = BeliefRules(most_drop=1.0 if request.accept_drop else settings.screen_max_drop)
+            rules = BeliefRules(settings.screen_max_drop, accept_drop=request.accept_drop)
             done = run_nightly(order, parent, quarantine, store.runs, store.book, rules, clock.now, progress, say)
             shown = _write_list(request, store.book, done.run)
             clear_nightly(parent, order.source, trial.id)
@@ -108,6 +118,10 @@ def _check(request: ScreenRequest) -> None:
         check_format(request.out)
     if not request.is_server and (request.group is not None or request.method != "export"):
         raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
+    if request.server:
+        if request.is_server:
+            raise UsageError("--server goes with a folder: SOURCE is the FHIR server's own base URL already")
+        check_base(request.server)
 
 
 def _quarantine(request: ScreenRequest, parent: Path) -> Path:
@@ -144,6 +158,7 @@ class _Brought:
     base: str = ""
     problems: tuple[str, ...] = ()
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
+    rows_in_full: Mapping[str, int] = field(default_factory=dict)
     anew: bool = False
 
 
@@ -151,7 +166,8 @@ def _bring(settings: Settings, request: ScreenRequest, parent: Path, progress: P
     if request.is_server:
         return _Mirror(settings, request, parent, progress).bring()
     folder = Path(request.source)
-    return _Brought((folder,), str(folder.resolve()))
+    base = request.server.strip().rstrip("/")
+    return _Brought((folder,), base or str(folder.resolve()), base)
 
 
 class _Mirror:
@@ -165,6 +181,7 @@ class _Mirror:
         self._request = request
         self._progress = progress
         self._base = request.source.rstrip("/")
+        self._source = f"{self._base} Group/{request.group}" if request.group else self._base
         self._folder = work_folder(parent / "downloads", f"{self._base} {request.group or ''}", request.method)
 
     def bring(self) -> _Brought:
@@ -180,8 +197,9 @@ class _Mirror:
         return self._brought(folders, report, anew=struck)
 
     def _full(self) -> _Brought:
-        for folder in reversed(self._earlier()[1:]):
-            _remove(folder)
+        for folder in sorted(self._folder.glob("[0-9][0-9][0-9]"), reverse=True):
+            if folder.name != _FULL:
+                _remove(folder)
         report = self._download(_FULL, None)
         return self._brought((self._folder / _FULL,), report, anew=False)
 
@@ -195,7 +213,7 @@ class _Mirror:
     def _since(self, earlier: list[Path]) -> datetime | None:
         """The server's instant from which changes are asked for; None for everything."""
         report = read_report(earlier[-1]) if earlier and self._request.since is not None else None
-        if report is None or report.incomplete or not report.transaction_time:
+        if report is None or report.incomplete or not report.transaction_time or len(earlier) > MOST_CHANGES:
             return None
         return datetime.fromisoformat(report.transaction_time)
 
@@ -218,7 +236,8 @@ class _Mirror:
     def _brought(self, folders: tuple[Path, ...], report: DownloadReport, *, anew: bool) -> _Brought:
         lacking = tuple((KIND_OF[kind], why) for kind, why in sorted(report.unavailable.items()) if kind in KIND_OF)
         problems = (report.incomplete,) if report.incomplete else ()
-        return _Brought(folders, self._base, self._base, problems, lacking, anew)
+        full = read_report(folders[0]) or report
+        return _Brought(folders, self._source, self._base, problems, lacking, full.counts, anew)
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:

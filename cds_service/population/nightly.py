@@ -7,7 +7,7 @@ The work folder belongs to one source and trial. A run that was killed leaves it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -46,6 +46,7 @@ class NightlyOrder:
     resume: bool = False
     options: Options = field(default_factory=Options)
     source_problems: tuple[str, ...] = ()
+    rows_in_full: Mapping[str, int] = field(default_factory=dict)
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
 
 
@@ -93,6 +94,7 @@ def run_nightly(
         base=order.base,
         since=order.since,
         source_problems=order.source_problems,
+        rows_in_full=order.rows_in_full,
     )
     try:
         return screen_overnight(ordered, runs, book, prepare, rules, now)
