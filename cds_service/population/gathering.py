@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Decoder
@@ -24,7 +24,7 @@ from cds_service.fhir.decoding import UNREADABLE, decode
 from cds_service.fhir.references import plain_name
 from cds_service.fhir.resources import READ_TYPES, Patient
 from cds_service.population.evidence import TELLING, Evidence
-from cds_service.population.files import LONGEST_LINE, Piece, PieceReader
+from cds_service.population.files import LONGEST_LINE, Block, Piece, PieceReader
 from cds_service.population.prefilter import Prefilter, Sifted, all_lines, kind_of_lines
 from cds_service.population.reading import SHARED, Line, broken_long, read_line
 from cds_service.population.spill import BROKEN, CHANGED, Kept, Part, SpillWriter
@@ -71,6 +71,28 @@ class PieceReport:
             self.more_bad += 1
 
 
+class Reader(Protocol):
+    """A piece as it is read; `problem` says at the end why not all of it could be."""
+
+    problem: str | None
+
+    def blocks(self) -> Iterator[Block]:
+        """The lines of the piece, block by block."""
+        ...
+
+
+class Writer(Protocol):
+    """Takes the lines that are kept."""
+
+    def add(self, kept: Kept) -> None:
+        """Keep a line of a patient."""
+        ...
+
+    def put(self, slot: int, kept: Kept) -> None:
+        """Keep a line that belongs to nobody, in a slot of its own."""
+        ...
+
+
 def name_digest(name: str) -> int:
     """A number that stands for a patient's name in 8 bytes."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
@@ -81,10 +103,10 @@ def is_surveyed(piece: Piece) -> bool:
     return piece.file.kind in SURVEYED or piece.file.kind not in READ_TYPES
 
 
-def survey(piece: Piece, evidence: Evidence) -> PieceReport:
-    """Who is there, and of whom the piece tells a cancer."""
+def survey(piece: Piece, evidence: Evidence, reader: Reader | None = None) -> PieceReport:
+    """Who is there, and of whom the piece tells a cancer; `reader` reads it where it is no file of this machine."""
     report = PieceReport(piece.number)
-    reader, persons = PieceReader(piece), piece.file.kind == "Patient"
+    reader, persons = reader or PieceReader(piece), piece.file.kind == "Patient"
     for block in reader.blocks():
         if block.cut:
             _survey_line(broken_long(block.lines, LONGEST_LINE >> 20), report, evidence)
@@ -163,20 +185,27 @@ def gather(piece: Piece, sought: Sought, evidence: Evidence | None, folder: Path
     """Keep the lines of the patients sought; with `evidence`, look for more of whom it tells a cancer."""
     report = PieceReport(piece.number)
     writer = SpillWriter(folder, name, sought.slots)
-    rows: Counter[str] = Counter()
-    gathering = _Gathering(piece, sought, evidence, report, writer)
-    gathering.run(rows)
+    for _ in gathering(piece, sought, evidence, report, writer, PieceReader(piece)):
+        pass
     writer.flush()
     report.parts = writer.parts
-    report.rows = dict(rows)
     return report
+
+
+def gathering(
+    piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: Writer, reader: Reader
+) -> Iterator[None]:
+    """The same, block by block: after each, what is kept of it is with the writer; the report is whole at the end."""
+    rows: Counter[str] = Counter()
+    yield from _Gathering(piece, sought, evidence, report, writer).run(reader, rows)
+    report.rows = dict(rows)
 
 
 class _Gathering:
     """The lines of one piece as they are kept."""
 
     def __init__(
-        self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: SpillWriter
+        self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: Writer
     ) -> None:
         self._piece = piece
         self._sought = sought
@@ -185,9 +214,9 @@ class _Gathering:
         self._report = report
         self._writer = writer
 
-    def run(self, rows: Counter[str]) -> None:
-        """Go over the piece, counting rows by type."""
-        report, reader = self._report, PieceReader(self._piece)
+    def run(self, reader: Reader, rows: Counter[str]) -> Iterator[None]:
+        """Go over the piece, block by block, counting rows by type."""
+        report = self._report
         prefilter: Prefilter | None = None
         for block in reader.blocks():
             if block.cut:
@@ -203,6 +232,7 @@ class _Gathering:
             for number, raw in sifted.odd:
                 self._read(number, raw, rows)
             report.lines = sifted.behind
+            yield
         report.problem = reader.problem
 
     def _prefilter(self, block: bytes) -> Prefilter | None:
@@ -215,12 +245,9 @@ class _Gathering:
     def _keep(self, sifted: Sifted, kind: str, rows: Counter[str]) -> None:
         """Keep the lines of patients sought."""
         rows[kind] += sifted.ruled_out + len(sifted.sought)
-        since = self._sought.since
-        if since is None:
-            self._writer.add_all(kind, sifted.sought)
-            return
+        since, add = self._sought.since, self._writer.add
         for raw, owner in sifted.sought:
-            self._writer.add(Kept(owner, kind, CHANGED if _is_changed(raw, since) else 0, raw))
+            add(Kept(owner, kind, CHANGED if since is not None and _is_changed(raw, since) else 0, raw))
 
     def _read(self, number: int, raw: bytes, rows: Counter[str]) -> None:
         for line in read_line(raw):

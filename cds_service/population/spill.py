@@ -58,17 +58,8 @@ class SpillWriter:
         self._size = 0
 
     def add(self, kept: Kept) -> None:
-        """Keep a line."""
+        """Keep a line of a patient."""
         self.put(kept.number % self._slots, kept)
-
-    def add_all(self, kind: str, lines: Iterable[tuple[bytes, int]]) -> None:
-        """Keep unbroken lines of a type, each with its patient's number."""
-        waiting, slots, pack, kind_number = self._waiting, self._slots, _RECORD.pack, _NUMBER_OF[kind]
-        for raw, number in lines:
-            waiting[number % slots] += (pack(number, kind_number, 0, len(raw)), raw)
-            self._size += len(raw)
-        if self._size >= _FLUSH_BYTES:
-            self.flush()
 
     def put(self, slot: int, kept: Kept) -> None:
         """Keep a line in a slot of its own."""
