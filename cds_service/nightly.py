@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -26,11 +26,12 @@ from cds_service.population.nightly import NightlyOrder, run_nightly, work_folde
 from cds_service.population.nightly import clear as clear_nightly
 from cds_service.reports.lists import check_format, csv_lines, write_list
 from cds_service.screening.overnight import BeliefRules, Done, Since, ranked
-from cds_service.screening.ports import AssessmentBook
-from cds_service.screening.runs import Run
+from cds_service.screening.ports import WorklistBook
+from cds_service.screening.runs import Run, Stored
 from cds_service.store.opening import open_runs
 
 _FULL = "000"
+_AT_ONCE = 200
 MOST_CHANGES = 40
 """Downloads of changes laid over a full one before there is a full one again: what a server deletes without
 saying so goes only then.
@@ -131,8 +132,16 @@ def _quarantine(request: ScreenRequest, parent: Path) -> Path:
     return request.out.with_name(f"{request.out.stem}.quarantine.ndjson")
 
 
-def _write_list(request: ScreenRequest, book: AssessmentBook, run: Run) -> str:
-    documents = (book.document(one.patient, run.trial) for one in ranked(book, run, every=request.every))
+def _documents(book: WorklistBook, listed: Sequence[Stored]) -> Iterator[bytes]:
+    """Their assessments in this order, some hundred at a time."""
+    for first in range(0, len(listed), _AT_ONCE):
+        numbers = [one.number for one in listed[first : first + _AT_ONCE]]
+        found = book.documents(numbers)
+        yield from (found[number] for number in numbers)
+
+
+def _write_list(request: ScreenRequest, book: WorklistBook, run: Run) -> str:
+    documents = _documents(book, ranked(book, run, every=request.every))
     if request.out is not None:
         write_list(request.out, documents, run.as_of)
         return ""
