@@ -64,7 +64,9 @@ class PieceReport:
     parts: list[Part] = field(default_factory=list)
 
     def note_bad(self, line: int, kind: str, reason: str) -> None:
-        """Note a line that could not be read."""
+        """Note a line that could not be read: once, whatever of it could not."""
+        if self.bad and self.bad[-1].line == line:
+            return
         if len(self.bad) < _MOST_REPORTED:
             self.bad.append(Bad(line, kind, reason))
         else:
