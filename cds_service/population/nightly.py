@@ -71,8 +71,8 @@ def run_nightly(
     The work folder is left behind, for `clear` once the list is written.
     """
     files = find_files(order.folders)
-    folder = work_folder(parent, order.source, order.trial.id)
-    plan = _plan(order, folder, files, say)
+    plan = _plan(order, work_folder(parent, order.source, order.trial.id), files, say)
+    folder = plans.place_of(work_folder(parent, order.source, order.trial.id), plan)
     judging = Judging(order.catalog, order.trial, plan.as_of, order.engine_version, order.base, order.not_retrieved)
     engines: list[LocalEngine] = []
 
