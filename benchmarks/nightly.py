@@ -219,9 +219,8 @@ def _print_scaling(before: Measured, after: Measured) -> None:
     wall = after.screen.wall / before.screen.wall
     processor = after.screen.processor / before.screen.processor
     memory = after.screen.megabytes / before.screen.megabytes if before.screen.megabytes else float("nan")
-    print(
-        f"\n{times:g} x the patients: {wall:.2f} x the time ({processor:.2f} x of processors), {memory:.2f} x the memory"
-    )
+    ratios = f"{wall:.2f} x the time ({processor:.2f} x of processors), {memory:.2f} x the memory"
+    print(f"\n{times:g} x the patients: {ratios}")
 
 
 def _arguments() -> argparse.Namespace:
