@@ -53,7 +53,6 @@ class Crew(Generic[D]):
         """Fork where that can be: the catalog is then shared, not loaded anew."""
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-        gc.collect()
         gc.freeze()
         for _ in range(workers):
             ours, theirs = context.Pipe()

@@ -54,7 +54,7 @@ Progress = Callable[[str, int, int], None]
 
 _reports = msgspec.msgpack.Decoder(PieceReport)
 _results = msgspec.msgpack.Decoder(list[Screened])
-_FEWEST_SLOTS, _MOST_SLOTS = 16, 4096
+_FEWEST_SLOTS, _MOST_SLOTS = 64, 4096
 _ZIPPED = 10
 
 

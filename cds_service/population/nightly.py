@@ -7,7 +7,7 @@ The work folder belongs to one source and trial. A run that was killed leaves it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -33,7 +33,10 @@ ENGINE = "local"
 
 @dataclass(frozen=True, slots=True)
 class NightlyOrder:
-    """What the command asks for. `as_of` None: today, or the day of the run that is resumed."""
+    """What the command asks for. `as_of` None: today, or the day of the run that is resumed.
+
+    `address` is what Spark reads where there are no folders.
+    """
 
     folders: tuple[Path, ...]
     source: str
@@ -47,7 +50,9 @@ class NightlyOrder:
     resume: bool = False
     options: Options = field(default_factory=Options)
     source_problems: tuple[str, ...] = ()
+    rows_in_full: Mapping[str, int] = field(default_factory=dict)
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
+    address: str = ""
 
 
 def work_folder(parent: Path, source: str, trial: str) -> Path:
@@ -71,8 +76,8 @@ def run_nightly(
     The work folder is left behind, for `clear` once the list is written.
     """
     files = find_files(order.folders)
-    folder = work_folder(parent, order.source, order.trial.id)
-    plan = _plan(order, folder, files, say)
+    plan = _plan(order, work_folder(parent, order.source, order.trial.id), files, say)
+    folder = plans.place_of(work_folder(parent, order.source, order.trial.id), plan)
 
     def build(judging: Judging, options: Options) -> LocalEngine:
         return LocalEngine(files, judging, folder, options, progress)
@@ -126,6 +131,7 @@ def screen_by(
         base=order.base,
         since=order.since,
         source_problems=order.source_problems,
+        rows_in_full=order.rows_in_full,
     )
     try:
         return screen_overnight(ordered, runs, book, prepare, rules, now)

@@ -70,11 +70,7 @@ class Roll:
         known = len(self.names)
         new = sorted(considered.groups.keys() - set(self.names))
         self.names += new
-        numbers = {
-            name.encode("utf-8", "surrogatepass"): known + at
-            for at, root in enumerate(new)
-            for name in considered.groups[root]
-        }
+        numbers = {name: known + at for at, root in enumerate(new) for name in considered.groups[root]}
         everybody = 0 if considered.patients == 1 and self.names else None
         return Sought(numbers, slots, everybody, since)
 

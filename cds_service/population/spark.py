@@ -247,11 +247,11 @@ def run_on_spark(
     progress: Progress,
     say: Callable[[str], object],
 ) -> Done:
-    """Screen on Spark: the folders of the order, or where it has none its source, an address that Spark knows.
+    """Screen on Spark: the folders of the order, or where it has none its address.
 
     The lock of `runs` must be held; see `screen_overnight` for what is raised, and ConfigurationError without Spark.
     """
-    folders = [f"file://{folder.resolve()}" for folder in order.folders] or [order.source]
+    folders = [f"file://{folder.resolve()}" for folder in order.folders] or [order.address]
     if order.resume:
         say("nothing to resume: a run on Spark starts anew")
     with spark_session() as spark:
