@@ -39,6 +39,7 @@ _DEFAULTS = {
     "spark.log.level": "OFF",
     "spark.ui.showConsoleProgress": "false",
 }
+_GONE = "no such folder, or a file in it is gone or may not be read"
 _NO_WORKER = ("ModuleNotFoundError", "PYTHON_VERSION_MISMATCH", "Cannot run program", "PACKAGE_NOT_INSTALLED")
 _NO_CONNECTOR = ("UnsupportedFileSystemException", "ClassNotFoundException", "NoClassDefFoundError")
 _NOT_REACHED = (
@@ -157,6 +158,8 @@ def _told(error: Exception, source: str) -> Exception | None:
             "Spark's workers cannot run this program: it and its packages must be on every node, for the same"
             " Python as here (PYSPARK_PYTHON, spark-submit --archives; see README)"
         )
+    if "[PATH_NOT_FOUND]" in text:
+        return SourceError(f"{source}: {_GONE}")
     return _unread([name for name, _ in causes], source)
 
 
@@ -170,7 +173,7 @@ def _unread(names: list[str], source: str) -> CdsServiceError:
                 f"{source}: this Spark cannot read such an address: give it the connector (spark-submit --packages)"
             )
         if plain in ("FileNotFoundException", "NoSuchFileException"):
-            return SourceError(f"{source}: no such folder, or a file in it is gone or may not be read")
+            return SourceError(f"{source}: {_GONE}")
         if plain.endswith(_NOT_REACHED) and not here:
             return RemoteError(f"{source}: it could not be reached, or refused ({plain})")
         if plain in ("IllegalArgumentException", "URISyntaxException"):

@@ -21,7 +21,7 @@ def count(outcome: EngineOutcome, pieces: Sequence[Piece], reports: Iterable[Pie
         if report.problem is not None:
             outcome.problems.append(f"{pieces[report.number].file.name}: {report.problem}")
     rows.pop("", None)
-    counts.rows = dict(sorted(rows.items()))
+    counts.rows = {kind: number for kind, number in sorted(rows.items()) if number}
 
 
 def quarantined(pieces: Sequence[Piece], reports: Iterable[PieceReport]) -> Iterator[tuple[str, int, str, str]]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,19 @@ from fhir_json import as_bytes, catalog, patient
 from mixed_folder import cancer, diabetes, lay_out, lines, platelets
 from spark import small_session
 
+from cds_service import nightly
+from cds_service.config import Settings
 from cds_service.domain.assessments import as_json
 from cds_service.domain.facts import Kind
 from cds_service.domain.trials import assess
+from cds_service.errors import ConfigurationError, RemoteError, SourceError, UsageError
 from cds_service.fhir.sources import read_source
+from cds_service.nightly import ScreenRequest
 from cds_service.population.assessing import Judging, document_of
 from cds_service.population.files import find_files
 from cds_service.population.local import LocalEngine, Options
 from cds_service.sandbox.population.generating import generate
+from cds_service.screening.overnight import Since
 from cds_service.screening.ports import PopulationEngine
 from cds_service.screening.screened import EngineOutcome, Screened
 
@@ -67,6 +72,20 @@ def ran(engine: PopulationEngine) -> Ran:
     return Ran(outcome, screened, quarantined)
 
 
+def once(run: Callable[[Population], Ran]) -> Callable[[Population], Ran]:
+    """The same, each population screened once."""
+    known: list[tuple[Population, Ran]] = []
+
+    def remembered(population: Population) -> Ran:
+        for before, found in known:
+            if before is population:
+                return found
+        known.append((population, run(population)))
+        return known[-1][1]
+
+    return remembered
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
     with small_session() as session:
@@ -79,7 +98,7 @@ def local_runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Population
         files = find_files([population.folder])
         return ran(LocalEngine(files, population.judging, tmp_path_factory.mktemp("work"), population.options))
 
-    return run
+    return once(run)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +111,7 @@ def spark_runs(spark: Any) -> Callable[[Population], Ran]:
         files = list_files(spark, [f"file://{population.folder}"])
         return ran(SparkEngine(spark, files, population.judging, population.options))
 
-    return run
+    return once(run)
 
 
 @pytest.fixture(params=["local", "spark"], scope="session")
@@ -181,7 +200,7 @@ def test_who_is_considered_in_a_mixed_folder(mixed_ran):
 
 def test_the_counts_of_a_mixed_folder(mixed_ran):
     counts = mixed_ran.outcome.counts
-    assert counts.rows == {"Condition": 13, "Medication": 2, "MedicationRequest": 2, "Observation": 1509, "Patient": 13}
+    assert counts.rows == {"Condition": 13, "Medication": 2, "MedicationRequest": 2, "Observation": 1510, "Patient": 13}
     assert (counts.patients, counts.considered, counts.evaluated, counts.absent) == (12, 11, 11, 1)
     assert (counts.quarantined, counts.dropped, counts.unchanged) == (5, 1, 0)
     assert counts.statuses == {"possible": 11}
@@ -319,7 +338,113 @@ def test_spark_and_the_local_engine_agree_row_for_row(name, request, local_runs,
         assert row == local.screened[identity], identity
 
 
-def test_whatever_the_size_of_pieces(generated, mixed, local_runs):
-    whole = partial(replace, options=Options())
-    for population in (generated, mixed):
-        assert local_runs(population) == local_runs(whole(population))
+def test_whatever_the_size_of_pieces(generated, local_runs):
+    assert local_runs(replace(generated, options=Options())) == local_runs(generated)
+
+
+# --- the command -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(mixed, tmp_path):
+    """Screens the mixed folder by the command's own function into one database."""
+    settings = Settings(work_dir=tmp_path / "work", _env_file=None)
+
+    def ask(engine: str, **how: Any) -> tuple[Any, str, str]:
+        out = tmp_path / f"{engine}.csv"
+        request = ScreenRequest(
+            **{"source": str(mixed.folder), "trial": "extend-op", "as_of": DAY, "out": out, "every": True, **how},
+            engine=engine,
+            database=f"sqlite:///{tmp_path}/list.sqlite",
+        )
+        found = nightly.screen(settings, request, lambda *_: None, said.append)
+        return found.done, out.read_text(), out.with_name(f"{engine}.quarantine.ndjson").read_text()
+
+    said: list[str] = []
+    ask.said = said
+    return ask
+
+
+def test_the_command_gives_the_same_list_and_quarantine_on_spark(spark, asked):
+    _, by_local, quarantine = asked("local")
+    done, by_spark, quarantine_of_spark = asked("spark")
+    assert by_spark == by_local
+    assert by_spark.count("\n") == 12
+    assert quarantine_of_spark == quarantine
+    assert quarantine.count("\n") == 5
+    # What the other engine stored of the same folder is the same: nothing is new, nobody has vanished.
+    assert (done.saved.same, done.saved.new, done.saved.changed, done.saved.vanished) == (11, 0, 0, 0)
+    assert done.run.engine == "spark"
+
+
+def test_what_the_local_engine_stored_is_unchanged_to_spark(spark, asked):
+    asked("local")
+    done, *_ = asked("spark", since=Since.LAST_RUN)
+    assert (done.run.counts.unchanged, done.run.counts.evaluated) == (11, 0)
+
+
+def test_resuming_on_spark_starts_anew_and_says_so(spark, asked, tmp_path):
+    address = f"file://{tmp_path}"
+    (tmp_path / "all.ndjson").write_bytes(lines(patient("one"), patient("two"), cancer("one"), b"no JSON"))
+    done, *_ = asked("spark", source=address, resume=True)
+    assert asked.said == ["nothing to resume: a run on Spark starts anew"]
+    assert (done.run.source, done.saved.new) == (address, 1)
+
+
+# --- what goes wrong on Spark ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "words"),
+    [
+        ("file:///no/such/folder", SourceError, "file:///no/such/folder: no such folder"),
+        ("s3a://bucket/folder", ConfigurationError, "connector"),
+        ("nothing://of/the/kind", ConfigurationError, "connector"),
+        ("hdfs://127.0.0.1:1/folder", RemoteError, "could not be reached"),
+        ("file:relative/folder", UsageError, "no address"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_one_clear_error(spark, address, kind, words):
+    from cds_service.population.spark_files import list_files
+
+    with pytest.raises(kind, match=re.escape(words)):
+        list_files(spark, [address])
+
+
+def test_a_folder_without_ndjson_and_a_name_that_spark_passes_over_are_errors(spark, tmp_path):
+    from cds_service.population.spark_files import list_files
+
+    with pytest.raises(SourceError, match=r"no \.ndjson file in this folder"):
+        list_files(spark, [f"file://{tmp_path}"])
+    (tmp_path / "_Patient.ndjson").write_bytes(lines(patient("unseen")))
+    with pytest.raises(SourceError, match=r"_Patient\.ndjson: Spark reads no file whose name begins with _"):
+        list_files(spark, [f"file://{tmp_path}"])
+
+
+def test_a_file_that_is_gone_when_it_is_read_fails_the_run(spark, tmp_path):
+    from cds_service.population.spark import SparkEngine
+    from cds_service.population.spark_files import list_files
+
+    (tmp_path / "Patient.ndjson").write_bytes(lines(patient("one")))
+    population = Population(tmp_path)
+    files = list_files(spark, [f"file://{tmp_path}"])
+    (tmp_path / "Patient.ndjson").unlink()
+    engine = SparkEngine(spark, files, population.judging)
+    with pytest.raises(SourceError, match="no such folder, or a file in it is gone"):
+        engine.run()
+    engine.close()
+
+
+def test_an_error_in_a_worker_tells_its_kind_and_place_and_no_word_of_a_record(spark):
+    from cds_service.population.spark_session import spark_failures
+    from cds_service.population.spark_work import Desk, at_desk
+
+    def stumble(desk: Desk, batches: Iterator[Any]) -> Iterator[Any]:
+        yield from batches
+        raise KeyError("Anna Example, born 1960-02-03")
+
+    desk = spark.sparkContext.broadcast(Desk(Population(Path()).judging))
+    with pytest.raises(RuntimeError) as told, spark_failures("file:///somewhere"):
+        spark.range(1).mapInArrow(at_desk(stumble, desk), "id BIGINT").collect()
+    assert re.fullmatch(r"cds-service failed in a worker: KeyError stumble:\d+", str(told.value))
+    assert told.value.__suppress_context__
