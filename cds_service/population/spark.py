@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -99,10 +99,11 @@ class SparkEngine:
         with spark_failures(self._source):
             for name, value in _SETTINGS.items():
                 self._spark.conf.set(name, value)
-            with self._phase("survey"):
-                self._survey()
+            surveyed = [listed for listed in self._files if is_surveyed(Piece(0, listed.file, 0, listed.file.size))]
+            with self._phase("survey", _size(surveyed)):
+                self._survey(surveyed)
             considered = self._people.considered()
-            with self._phase("gather"):
+            with self._phase("gather", _size(self._files)):
                 considered, kept = self._gather_all(considered)
             counts = self.outcome.counts
             counts.patients, counts.considered, counts.absent = (
@@ -110,7 +111,7 @@ class SparkEngine:
                 len(considered.groups),
                 considered.absent,
             )
-            with self._phase("assess"):
+            with self._phase("assess", counts.considered):
                 self._assess(kept)
         return self.outcome
 
@@ -138,8 +139,7 @@ class SparkEngine:
 
     # --- the steps ------------------------------------------------------------------------------------
 
-    def _survey(self) -> None:
-        files = [listed for listed in self._files if is_surveyed(Piece(0, listed.file, 0, listed.file.size))]
+    def _survey(self, files: Sequence[Listed]) -> None:
         if not files:
             return
         desk = self._desk(Sought({}, 1))
@@ -222,13 +222,17 @@ class SparkEngine:
         return broadcast
 
     @contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
+    def _phase(self, name: str, total: int) -> Iterator[None]:
         begun = time.perf_counter()
         self._spark.sparkContext.setJobDescription(f"cds-service: {name}")
-        self._progress(name, 0, 1)
+        self._progress(name, 0, total)
         yield
-        self._progress(name, 1, 1)
+        self._progress(name, total, total)
         self.outcome.counts.seconds[name] = round(time.perf_counter() - begun, 3)
+
+
+def _size(files: Iterable[Listed]) -> int:
+    return sum(listed.file.size for listed in files)
 
 
 def _on_disk() -> Any:  # noqa: ANN401  a StorageLevel

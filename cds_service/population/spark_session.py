@@ -115,16 +115,17 @@ def _completed(conf: Any) -> Any:  # noqa: ANN401  a SparkConf
 def _not_started(error: Exception, words: IO[bytes]) -> CdsServiceError:
     """No record was read yet: what Spark said last may be shown."""
     causes = _causes(error)
-    said = causes[-1][1] if causes else _last_line(words) or type(error).__name__
+    said = causes[-1][1] if causes else _why(words) or str(error)
     told = f"Spark could not be started: {said[:300]}"
     remote = causes and any(name.endswith(_NOT_REACHED) or "masters are unresponsive" in text for name, text in causes)
-    return RemoteError(told) if remote else ConfigurationError(f"{told} (Java 17 or later is needed)")
+    return RemoteError(told) if remote else ConfigurationError(f"{told} (it needs Java 17 or later)")
 
 
-def _last_line(words: IO[bytes]) -> str:
+def _why(words: IO[bytes]) -> str:
+    """The line that names an error, or else the last one."""
     words.seek(0)
-    lines = words.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    lines = [line.strip() for line in words.read().decode("utf-8", "replace").split("\n") if line.strip()]
+    return next((line for line in lines if re.search(r"Exception|Error", line)), lines[-1] if lines else "")
 
 
 @contextmanager
