@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from rich.table import Table
 
 from cds_service.catalog.loading import load_catalog
 from cds_service.domain.trials import assess
-from cds_service.domain.verdicts import Assessment
 from cds_service.fhir.sources import read_source
 from cds_service.sandbox.population.generating import AS_OF, generate
 
@@ -48,22 +47,38 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "population"
         generate(asked.patients, asked.seed, folder, workers=asked.workers)
-        confusion, differences = compared(folder)
-    _print(confusion, differences)
+        confusion, differences = compared(folder, _assessed(folder))
+    report(confusion, differences)
     return 1 if differences else 0
 
 
-def compared(folder: Path) -> tuple[Counter[tuple[str, str]], list[Difference]]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the service says of a patient: the status, and the criteria by outcome."""
+
+    name: str
+    status: str
+    criteria: Mapping[str, frozenset[str]]
+
+
+def judged(name: str, status: str, outcomes: Iterable[tuple[str, str]]) -> Judged:
+    """A patient judged, from each criterion with its outcome."""
+    criteria: dict[str, set[str]] = defaultdict(set)
+    for criterion, outcome in outcomes:
+        criteria[outcome].add(criterion)
+    return Judged(name, status, {outcome: frozenset(ids) for outcome, ids in criteria.items()})
+
+
+def compared(folder: Path, found: Iterable[Judged]) -> tuple[Counter[tuple[str, str]], list[Difference]]:
     """How many patients were built for one status and judged another, and the differences one by one."""
     truths = {str(entry["patient"]): entry for entry in _truths(folder)}
     confusion: Counter[tuple[str, str]] = Counter()
     differences: list[Difference] = []
-    for name, assessment in _assessed(folder):
-        truth = truths.pop(name, None)
-        status = assessment.status.value
-        confusion[EVERYDAY if truth is None else truth["status"], status] += 1
-        found = _difference(truth or {"patient": name, "status": EVERYDAY, "reason": EVERYDAY}, assessment)
-        differences += [found] if found else []
+    for one in found:
+        truth = truths.pop(one.name, None)
+        confusion[EVERYDAY if truth is None else truth["status"], one.status] += 1
+        other = _difference(truth or {"patient": one.name, "status": EVERYDAY, "reason": EVERYDAY}, one)
+        differences += [other] if other else []
     confusion.update((truth["status"], LOST) for truth in truths.values())
     return confusion, differences + [Difference(truth, LOST, ()) for truth in truths.values()]
 
@@ -73,26 +88,28 @@ def _truths(folder: Path) -> Iterator[dict[str, Any]]:
         yield msgspec.json.decode(line)
 
 
-def _assessed(folder: Path) -> Iterator[tuple[str, Assessment]]:
+def _assessed(folder: Path) -> Iterator[Judged]:
     catalog = load_catalog()
     source = read_source(str(folder))
     for record in source.patients:
-        yield record.name, assess(catalog.trials["extend-op"], source.facts(record, catalog), AS_OF)
+        assessment = assess(catalog.trials["extend-op"], source.facts(record, catalog), AS_OF)
+        outcomes = ((verdict.id, verdict.outcome.value) for verdict in assessment.verdicts)
+        yield judged(record.name, assessment.status.value, outcomes)
 
 
-def _difference(truth: dict[str, Any], assessment: Assessment) -> Difference | None:
-    status, expected = assessment.status.value, truth["status"]
-    outcome = OUTCOME.get(expected)
-    deciding = {verdict.id for verdict in assessment.verdicts if verdict.outcome.value == outcome}
+def _difference(truth: dict[str, Any], one: Judged) -> Difference | None:
+    expected = truth["status"]
+    deciding = one.criteria.get(OUTCOME.get(expected, ""), frozenset())
     if expected == EVERYDAY:
-        fits = status != "candidate"
+        fits = one.status != "candidate"
     else:
         named = set(truth["deciding"])
-        fits = status == expected and (named == deciding if truth["only"] else named <= deciding)
-    return None if fits else Difference(truth, status, tuple(sorted(deciding)))
+        fits = one.status == expected and (named == deciding if truth["only"] else named <= deciding)
+    return None if fits else Difference(truth, one.status, tuple(sorted(deciding)))
 
 
-def _print(confusion: Counter[tuple[str, str]], differences: list[Difference]) -> None:
+def report(confusion: Counter[tuple[str, str]], differences: list[Difference]) -> None:
+    """Print the table of what was built and judged, and each difference."""
     console = Console(width=140)
     table = Table("built for \\ judged", *STATUSES, LOST)
     for expected in (*STATUSES, EVERYDAY):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,26 +16,35 @@ from cds_service.bootstrap import build_catalog, download_population, engine_ver
 from cds_service.config import Settings
 from cds_service.domain.facts import Kind
 from cds_service.errors import ConfigurationError, UsageError
-from cds_service.fhir.arranging import strike
 from cds_service.fhir.download_record import DownloadReport, read_report
 from cds_service.fhir.download_record import Progress as Downloading
+from cds_service.fhir.exchange import check_base
 from cds_service.fhir.reading import KIND_OF
 from cds_service.fhir.resources import READ_TYPES
 from cds_service.population.local import Options, Progress
-from cds_service.population.nightly import NightlyOrder, run_nightly, work_folder
+from cds_service.population.nightly import ENGINE, NightlyOrder, run_nightly, work_folder
 from cds_service.population.nightly import clear as clear_nightly
+from cds_service.population.spark_session import check_spark
 from cds_service.reports.lists import check_format, csv_lines, write_list
 from cds_service.screening.overnight import BeliefRules, Done, Since, ranked
-from cds_service.screening.ports import AssessmentBook
-from cds_service.screening.runs import Run
+from cds_service.screening.ports import WorklistBook
+from cds_service.screening.runs import Run, Stored
 from cds_service.store.opening import open_runs
 
 _FULL = "000"
+_AT_ONCE = 200
+MOST_CHANGES = 40
+"""Downloads of changes laid over a full one before there is a full one again: what a server deletes without
+saying so goes only then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenRequest:
-    """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed."""
+    """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed.
+
+    `server` is the base URL of the FHIR server that a folder was exported from, empty where not said.
+    """
 
     source: str
     trial: str
@@ -48,11 +57,18 @@ class ScreenRequest:
     accept_drop: bool = False
     method: str = "export"
     group: str | None = None
+    engine: str = ENGINE
+    server: str = ""
 
     @property
     def is_server(self) -> bool:
         """Whether the source is a FHIR base URL."""
-        return self.source.startswith(("http://", "https://"))
+        return self.source.lower().startswith(("http://", "https://"))
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the source is an address that Spark knows (s3a://, hdfs://, file://)."""
+        return "://" in self.source and not self.is_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +88,10 @@ def screen(
     Raises AnotherRun, IncompleteRun, SourceError, RemoteError, and UsageError for a wrong request.
     """
     _check(request)
+    on_spark = request.engine != ENGINE
+    if on_spark:
+        check_spark()
+        from cds_service.population.spark import run_on_spark  # noqa: PLC0415  needs the optional extra
     catalog = build_catalog(settings)
     trial = find_trial(catalog, request.trial)
     parent = work_directory(settings)
@@ -93,10 +113,13 @@ def screen(
                 resume=request.resume,
                 options=Options(workers=settings.screen_workers or os.cpu_count() or 1),
                 source_problems=brought.problems,
+                rows_in_full=brought.rows_in_full,
                 not_retrieved=brought.not_retrieved,
+                address=brought.address,
             )
-            rules = BeliefRules(most_drop=1.0 if request.accept_drop else settings.screen_max_drop)
-            done = run_nightly(order, parent, quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            rules = BeliefRules(settings.screen_max_drop, accept_drop=request.accept_drop)
+            ports = (quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            done = run_on_spark(order, *ports) if on_spark else run_nightly(order, parent, *ports)
             shown = _write_list(request, store.book, done.run)
             clear_nightly(parent, order.source, trial.id)
     finally:
@@ -109,6 +132,12 @@ def _check(request: ScreenRequest) -> None:
         check_format(request.out)
     if not request.is_server and (request.group is not None or request.method != "export"):
         raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
+    if request.is_address and request.engine == ENGINE:
+        raise UsageError("SOURCE is neither a folder nor a FHIR base URL: such an address is read by --engine spark")
+    if request.server:
+        if request.is_server:
+            raise UsageError("--server goes with a folder: SOURCE is the FHIR server's own base URL already")
+        check_base(request.server)
 
 
 def _quarantine(request: ScreenRequest, parent: Path) -> Path:
@@ -118,8 +147,16 @@ def _quarantine(request: ScreenRequest, parent: Path) -> Path:
     return request.out.with_name(f"{request.out.stem}.quarantine.ndjson")
 
 
-def _write_list(request: ScreenRequest, book: AssessmentBook, run: Run) -> str:
-    documents = (book.document(one.patient, run.trial) for one in ranked(book, run, every=request.every))
+def _documents(book: WorklistBook, listed: Sequence[Stored]) -> Iterator[bytes]:
+    """Their assessments in this order, some hundred at a time."""
+    for first in range(0, len(listed), _AT_ONCE):
+        numbers = [one.number for one in listed[first : first + _AT_ONCE]]
+        found = book.documents(numbers)
+        yield from (found[number] for number in numbers)
+
+
+def _write_list(request: ScreenRequest, book: WorklistBook, run: Run) -> str:
+    documents = _documents(book, ranked(book, run, every=request.every))
     if request.out is not None:
         write_list(request.out, documents, run.as_of)
         return ""
@@ -138,21 +175,29 @@ def work_directory(settings: Settings) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Brought:
-    """A source as folders on this machine. `anew`: everybody must be assessed, whatever was asked."""
+    """A source as folders on this machine, or as an address that Spark reads.
+
+    `anew`: everybody must be assessed, whatever was asked.
+    """
 
     folders: tuple[Path, ...]
     source: str
     base: str = ""
     problems: tuple[str, ...] = ()
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
+    rows_in_full: Mapping[str, int] = field(default_factory=dict)
     anew: bool = False
+    address: str = ""
 
 
 def _bring(settings: Settings, request: ScreenRequest, parent: Path, progress: Progress) -> _Brought:
     if request.is_server:
         return _Mirror(settings, request, parent, progress).bring()
+    base = request.server.strip().rstrip("/")
+    if request.is_address:
+        return _Brought((), base or request.source.rstrip("/"), base, address=request.source)
     folder = Path(request.source)
-    return _Brought((folder,), str(folder.resolve()))
+    return _Brought((folder,), base or str(folder.resolve()), base)
 
 
 class _Mirror:
@@ -166,6 +211,7 @@ class _Mirror:
         self._request = request
         self._progress = progress
         self._base = request.source.rstrip("/")
+        self._source = f"{self._base} Group/{request.group}" if request.group else self._base
         self._folder = work_folder(parent / "downloads", f"{self._base} {request.group or ''}", request.method)
 
     def bring(self) -> _Brought:
@@ -181,8 +227,9 @@ class _Mirror:
         return self._brought(folders, report, anew=struck)
 
     def _full(self) -> _Brought:
-        for folder in reversed(self._earlier()[1:]):
-            _remove(folder)
+        for folder in sorted(self._folder.glob("[0-9][0-9][0-9]"), reverse=True):
+            if folder.name != _FULL:
+                _remove(folder)
         report = self._download(_FULL, None)
         return self._brought((self._folder / _FULL,), report, anew=False)
 
@@ -196,7 +243,7 @@ class _Mirror:
     def _since(self, earlier: list[Path]) -> datetime | None:
         """The server's instant from which changes are asked for; None for everything."""
         report = read_report(earlier[-1]) if earlier and self._request.since is not None else None
-        if report is None or report.incomplete or not report.transaction_time:
+        if report is None or report.incomplete or not report.transaction_time or len(earlier) > MOST_CHANGES:
             return None
         return datetime.fromisoformat(report.transaction_time)
 
@@ -219,11 +266,14 @@ class _Mirror:
     def _brought(self, folders: tuple[Path, ...], report: DownloadReport, *, anew: bool) -> _Brought:
         lacking = tuple((KIND_OF[kind], why) for kind, why in sorted(report.unavailable.items()) if kind in KIND_OF)
         problems = (report.incomplete,) if report.incomplete else ()
-        return _Brought(folders, self._base, self._base, problems, lacking, anew)
+        full = read_report(folders[0]) or report
+        return _Brought(folders, self._source, self._base, problems, lacking, full.counts, anew)
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:
     """Take deleted resources out of earlier downloads; whether any was there."""
+    from cds_service.fhir.arranging import strike  # noqa: PLC0415  a folder needs nothing of downloading
+
     return report.deleted != () and sum(strike(folder, report.deleted).total() for folder in folders) > 0
 
 

@@ -6,9 +6,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from cds_service.reports.lists import write_texts
+
+EXIT_QUARANTINED = 5
+"""Done, but some resources were left out and `--strict` was given."""
+
+
+def say(words: str) -> None:
+    """Tell something that is no result: on standard error."""
+    typer.echo(f"cds-service: {words}", err=True)
 
 
 def console() -> Console:

@@ -6,11 +6,13 @@ Source: FHIR Bulk Data Access, "Complete Status": output, error, deleted, link.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import msgspec
 
-from cds_service.fhir.exchange import Exchange, Refusal
+if TYPE_CHECKING:
+    from cds_service.fhir.exchange import Exchange
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,40}")
 _MOST_PAGES = 100_000
@@ -66,6 +68,8 @@ def read_manifest(exchange: Exchange, url: str, first: ManifestPage) -> Manifest
     following = _next(url, first)
     while following is not None:
         if following in asked or len(asked) > _MOST_PAGES:
+            from cds_service.fhir.exchange import Refusal  # noqa: PLC0415  a download record is read without it
+
             raise Refusal("the pages of the export's manifest lead in a circle")
         asked.add(following)
         options = {"authorize": exchange.is_home(following)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from cds_service.errors import NoPatient
 from cds_service.fhir.bundles import Found
 from cds_service.fhir.decoding import Json
 from cds_service.fhir.reading import read_patient
-from cds_service.population.spill import BROKEN, Kept, writing
+from cds_service.population.spill import BROKEN, CHANGED, Kept, writing
 from cds_service.screening.entries import PatientKey
 from cds_service.screening.screened import Screened, summary_of
 
@@ -41,6 +42,18 @@ class Judging:
     engine_version: str = ""
     base: str = ""
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """How some patients were dealt with: how many of which status, how many read in part, who was left as known.
+
+    `unchanged` are bare ids. The assessments themselves are elsewhere.
+    """
+
+    statuses: dict[str, int]
+    partly_read: int = 0
+    unchanged: tuple[str, ...] = ()
 
 
 def assess_patient(
@@ -92,28 +105,48 @@ def record_digest(lines: Iterable[Kept], shared: str = "") -> str:
     return f"{total % (1 << 128):032x}{shared}"
 
 
-class SharedStore:
-    """Resources that belong to nobody (Medication, ResearchStudy), on disk, by name."""
+def is_unchanged(
+    name: str, record: str, lines: Iterable[Kept], held: Mapping[str, str], since: datetime | None
+) -> bool:
+    """Whether a patient need not be assessed anew: held, and of the same record digest.
 
-    def __init__(self, path: Path) -> None:
-        self.digest = _digest_of_file(path)
+    Where `since` is given: held, and nothing of it updated since then.
+    """
+    before = held.get(name.removeprefix("Patient/"))
+    if since is None:
+        return record == before
+    return before is not None and not any(kept.flags & (CHANGED | BROKEN) for kept in lines)
+
+
+class SharedStore:
+    """Resources that belong to nobody (Medication, ResearchStudy), on disk, by name.
+
+    `digest` is equal for the same resources, whoever wrote them down; it is worked out where it is not given.
+    """
+
+    def __init__(self, path: Path, digest: str | None = None) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self.digest = self._worked_out() if digest is None else digest
 
     def find(self, name: str) -> bytes | None:
         """The resource of that name ("Medication/m1")."""
         if self._connection is None:
-            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
+            self._connection = self._connect()
         row = self._connection.execute("SELECT raw FROM shared WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
+    def _worked_out(self) -> str:
+        """The digest of what is in it; by a connection of its own, which no forked process may inherit."""
+        digest = blake2b(digest_size=16)
+        with closing(self._connect()) as connection:
+            for name, raw in connection.execute("SELECT name, raw FROM shared ORDER BY name"):
+                digest.update(f"{name}\n{len(raw)}\n".encode("utf-8", "surrogatepass"))
+                digest.update(raw)
+        return digest.hexdigest()
 
-def _digest_of_file(path: Path) -> str:
-    digest = blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
 
 
 def write_shared(path: Path, resources: Iterable[tuple[str, bytes]]) -> None:

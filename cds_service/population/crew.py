@@ -24,7 +24,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LOOK_SECONDS = 0.3
-_COLLECT_RARELY = (100_000, 50, 100)
+COLLECT_RARELY = (100_000, 50, 100)
+"""Thresholds of the garbage collector for work that makes many objects and no circles."""
 _LOST = "a worker process ended before its time (out of memory?): run again with --resume"
 
 
@@ -52,7 +53,6 @@ class Crew(Generic[D]):
         """Fork where that can be: the catalog is then shared, not loaded anew."""
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-        gc.collect()
         gc.freeze()
         for _ in range(workers):
             ours, theirs = context.Pipe()
@@ -115,7 +115,7 @@ def _work(connection: Connection, others: list[Connection], parent: int, desk: D
     for other in others:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(*_COLLECT_RARELY)
+    gc.set_threshold(*COLLECT_RARELY)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
@@ -130,10 +130,11 @@ def _done(work: Callable[[D, T], R], desk: D, piece: T) -> tuple[R | None, Excep
         return None, error
     except Exception as error:
         # Its words may hold a record's: only the kind and the place are told.
-        return None, RuntimeError(f"{type(error).__name__} in a worker, {_place(error)}")
+        return None, RuntimeError(f"{type(error).__name__} in a worker, {place_of(error)}")
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """The function and line in which an error came up."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -6,6 +6,8 @@ and status say is worked out once and remembered by their bytes.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Raw
 
@@ -18,7 +20,7 @@ from cds_service.fhir.extract.lesions import read_lesion
 from cds_service.fhir.extract.standing import holds
 from cds_service.fhir.reading import concepts_of
 from cds_service.fhir.record import Record
-from cds_service.fhir.resources import BodyStructure, Condition, Element, Observation
+from cds_service.fhir.resources import BodyStructure, CodeableConcept, Condition, Element, Observation
 from cds_service.screening.considered import OBSERVED, tells_of_cancer
 
 TELLING = frozenset({"Condition", "Observation", "BodyStructure"})
@@ -28,22 +30,28 @@ _REMEMBERED = 50_000
 _MORPHOLOGY = b"histology-morphology-behavior"
 
 
-class _Profiles(Element):
-    profile: tuple[str, ...] = ()
+class _Profiles(msgspec.Struct, frozen=True, gc=False):
+    profile: Raw = Raw(b"")
+
+
+_NOTHING = Raw(b"")
+_NO_PROFILES = _Profiles()
 
 
 class _Sketch(Element):
     """What of a Condition tells whether it is evidence, left as bytes."""
 
-    meta: _Profiles | None = None
-    extension: Raw = Raw(b"")
-    code: Raw = Raw(b"")
-    category: Raw = Raw(b"")
-    stage: Raw = Raw(b"")
-    verification_status: Raw = Raw(b"")
+    resource_type: Literal["Condition"]
+    meta: _Profiles = _NO_PROFILES
+    extension: Raw = _NOTHING
+    code: Raw = _NOTHING
+    category: Raw = _NOTHING
+    stage: Raw = _NOTHING
+    verification_status: Raw = _NOTHING
 
 
 _sketches = msgspec.json.Decoder(_Sketch)
+_concepts = msgspec.json.Decoder(CodeableConcept | None)
 
 
 class Evidence:
@@ -51,11 +59,7 @@ class Evidence:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._conditions: dict[tuple[object, ...], bool] = {}
-        self._codes: dict[bytes, bool] = {}
-        observed = [row.system for row in catalog.rows if row.concept in OBSERVED]
-        local = [system for system, _ in catalog.site.same] if catalog.site is not None else []
-        self._systems = tuple(dict.fromkeys((*observed, *local)))
+        self._conditions: dict[bytes, bool] = {}
 
     def tells(self, kind: str, raw: Json) -> bool:
         """Whether a resource is evidence of cancer; one that cannot be read may be."""
@@ -69,31 +73,33 @@ class Evidence:
         return False
 
     def may_tell(self, code: bytes) -> bool:
-        """Whether an Observation of this code, in any system, can be evidence."""
-        found = self._codes.get(code)
-        if found is None:
-            if len(self._codes) >= _REMEMBERED:
-                self._codes.clear()
-            found = self._codes[code] = self._is_observed(code.decode("utf-8", "replace"))
-        return found
-
-    def _is_observed(self, code: str) -> bool:
-        return any(OBSERVED & self._catalog.concepts(system, code) for system in self._systems)
+        """Whether an Observation of this code (a CodeableConcept as JSON) can be evidence; where it is odd, it can."""
+        try:
+            concept = _concepts.decode(code)
+        except UNREADABLE:
+            return True
+        codings = concept.coding if concept is not None else ()
+        return any(OBSERVED & self._catalog.concepts(coding.system, coding.code) for coding in codings)
 
     def _condition(self, raw: Json) -> bool:
         try:
-            sketch = _sketches.decode(raw)
+            return self._sketched(raw)
         except UNREADABLE:
             return self._odd_condition(raw)
+
+    def is_silent_condition(self, raw: Json) -> bool:
+        """Whether a line is a Condition that is no evidence of cancer, told without reading whose it is."""
+        try:
+            return not self._sketched(raw)
+        except UNREADABLE:
+            return False
+
+    def _sketched(self, raw: Json) -> bool:
+        sketch = _sketches.decode(raw)
         extension = bytes(sketch.extension)
-        key = (
-            bytes(sketch.code),
-            bytes(sketch.category),
-            bytes(sketch.stage),
-            bytes(sketch.verification_status),
-            extension if _MORPHOLOGY in extension else b"",
-            sketch.meta.profile if sketch.meta else (),
-        )
+        told = (sketch.code, sketch.category, sketch.stage, sketch.verification_status, sketch.meta.profile)
+        # Whole JSON values: one after the other they can be taken apart in one way only.
+        key = b"\0".join((*told, extension) if _MORPHOLOGY in extension else told)
         found = self._conditions.get(key)
         if found is None:
             if len(self._conditions) >= _REMEMBERED:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -24,7 +24,8 @@ NOT_RESOURCES = frozenset({"truth.ndjson"})
 _BLOCK = 1 << 20
 _KIND = re.compile(r"(?:^|[^A-Za-z])([A-Z][A-Za-z]{2,40})(?=[^A-Za-z]|$)")
 _MARK = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
+"""How a gzipped file begins, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +77,30 @@ def _inside(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder")
     for path in folder.rglob("*"):
-        name = path.name.lower()
-        if name.endswith(SUFFIXES) and not name.startswith(".") and name not in NOT_RESOURCES and path.is_file():
+        if is_source(path.name) and path.is_file():
             yield path
 
 
+def is_source(name: str) -> bool:
+    """Whether a file of this name (without its folder) holds resources."""
+    lower = name.lower()
+    return lower.endswith(SUFFIXES) and not lower.startswith(".") and lower not in NOT_RESOURCES
+
+
+def kind_of(name: str) -> str:
+    """The resource type that a file's name tells, "" for none."""
+    found = _KIND.search(name)
+    return found[1] if found else ""
+
+
 def _source_file(path: Path, folder: Path) -> SourceFile:
-    kind = _KIND.search(path.name)
     try:
         with path.open("rb") as file:
-            zipped = file.read(2) == _GZIP
+            zipped = file.read(2) == GZIP
         size = path.stat().st_size
     except OSError as error:
         raise SourceError(f"{path}: it cannot be read ({error.strerror or type(error).__name__})") from None
-    return SourceFile(path, path.relative_to(folder).as_posix(), kind[1] if kind else "", size, zipped)
+    return SourceFile(path, path.relative_to(folder).as_posix(), kind_of(path.name), size, zipped)
 
 
 def pieces_of(files: Iterable[SourceFile], piece_bytes: int = PIECE_BYTES) -> tuple[Piece, ...]:
@@ -116,29 +127,32 @@ class PieceReader:
             with self._piece.file.path.open("rb") as file:
                 chunks = self._unzipped(file) if self._piece.file.zipped else _plain(file, self._piece)
                 first = self._piece.start == 0
-                for block in _whole_lines(chunks, self._longest):
+                for block in whole_lines(chunks, self._longest):
                     yield Block(block.lines.removeprefix(_MARK), block.cut) if first else block
                     first = False
         except OSError as error:
             self.problem = f"it cannot be read ({error.strerror or type(error).__name__})"
 
     def _unzipped(self, file: IO[bytes]) -> Iterator[bytes]:
-        """What a gzipped file holds, all its members, as far as it can be had."""
-        member = zlib.decompressobj(wbits=31)
-        begun = False
-        while chunk := file.read(_BLOCK):
-            while chunk:
-                try:
-                    yield member.decompress(chunk, _BLOCK)
-                except zlib.error:
-                    self.problem = "the gzip file is damaged"
-                    return
-                begun, chunk = True, member.unconsumed_tail
-                if member.eof:
-                    chunk = member.unused_data.lstrip(b"\0")
-                    member, begun = zlib.decompressobj(wbits=31), False
-        if begun:
-            self.problem = "the gzip file is cut short"
+        self.problem = yield from unzipped(iter(lambda: file.read(_BLOCK), b""))
+
+
+def unzipped(chunks: Iterable[bytes]) -> Generator[bytes, None, str | None]:
+    """What a gzipped file holds, all its members, as far as it can be had; returns why it is not all."""
+    member = zlib.decompressobj(wbits=31)
+    begun = False
+    for given in chunks:
+        chunk = given
+        while chunk:
+            try:
+                yield member.decompress(chunk, _BLOCK)
+            except zlib.error:
+                return "the gzip file is damaged"
+            begun, chunk = True, member.unconsumed_tail
+            if member.eof:
+                chunk = member.unused_data.lstrip(b"\0")
+                member, begun = zlib.decompressobj(wbits=31), False
+    return "the gzip file is cut short" if begun else None
 
 
 def _plain(file: IO[bytes], piece: Piece) -> Iterator[bytes]:
@@ -157,7 +171,8 @@ def _plain(file: IO[bytes], piece: Piece) -> Iterator[bytes]:
         yield chunk
 
 
-def _whole_lines(chunks: Iterable[bytes], longest: int) -> Iterator[Block]:
+def whole_lines(chunks: Iterable[bytes], longest: int = LONGEST_LINE) -> Iterator[Block]:
+    """Bytes as they come, as blocks of whole lines; the last line need not end."""
     begun: list[bytes] = []
     length = 0
     for chunk in chunks:

@@ -15,22 +15,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal, Protocol
 
-import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.json import Decoder
 
-from cds_service.fhir.decoding import UNREADABLE, decode, written_type
+from cds_service.fhir.decoding import UNREADABLE, decode
 from cds_service.fhir.references import plain_name
 from cds_service.fhir.resources import READ_TYPES, Patient
 from cds_service.population.evidence import TELLING, Evidence
-from cds_service.population.files import LONGEST_LINE, Piece, PieceReader
-from cds_service.population.prefilter import Prefilter, Sifted, Spelling, all_lines, spelling_of
+from cds_service.population.files import LONGEST_LINE, Block, Piece, PieceReader
+from cds_service.population.prefilter import Prefilter, Sifted, all_lines, kind_of_lines
 from cds_service.population.reading import SHARED, Line, broken_long, read_line
 from cds_service.population.spill import BROKEN, CHANGED, Kept, Part, SpillWriter
 
 SURVEYED = frozenset({"Condition", "BodyStructure", "Patient"})
 _MOST_REPORTED = 10_000
-_CONTAINED = b'"contained"'
-_wholes = msgspec.json.Decoder(msgspec.defstruct("Whole", []))
 _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{10,40})"')
 
 
@@ -64,11 +64,35 @@ class PieceReport:
     parts: list[Part] = field(default_factory=list)
 
     def note_bad(self, line: int, kind: str, reason: str) -> None:
-        """Note a line that could not be read."""
+        """Note a line that could not be read: once, whatever of it could not."""
+        if self.bad and self.bad[-1].line == line:
+            return
         if len(self.bad) < _MOST_REPORTED:
             self.bad.append(Bad(line, kind, reason))
         else:
             self.more_bad += 1
+
+
+class Reader(Protocol):
+    """A piece as it is read; `problem` says at the end why not all of it could be."""
+
+    problem: str | None
+
+    def blocks(self) -> Iterator[Block]:
+        """The lines of the piece, block by block."""
+        ...
+
+
+class Writer(Protocol):
+    """Takes the lines that are kept."""
+
+    def add(self, kept: Kept) -> None:
+        """Keep a line of a patient."""
+        ...
+
+    def put(self, slot: int, kept: Kept) -> None:
+        """Keep a line that belongs to nobody, in a slot of its own."""
+        ...
 
 
 def name_digest(name: str) -> int:
@@ -81,10 +105,10 @@ def is_surveyed(piece: Piece) -> bool:
     return piece.file.kind in SURVEYED or piece.file.kind not in READ_TYPES
 
 
-def survey(piece: Piece, evidence: Evidence) -> PieceReport:
-    """Who is there, and of whom the piece tells a cancer."""
+def survey(piece: Piece, evidence: Evidence, reader: Reader | None = None) -> PieceReport:
+    """Who is there, and of whom the piece tells a cancer; `reader` reads it where it is no file of this machine."""
     report = PieceReport(piece.number)
-    reader = PieceReader(piece)
+    reader, persons = reader or PieceReader(piece), piece.file.kind == "Patient"
     for block in reader.blocks():
         if block.cut:
             _survey_line(broken_long(block.lines, LONGEST_LINE >> 20), report, evidence)
@@ -92,7 +116,7 @@ def survey(piece: Piece, evidence: Evidence) -> PieceReport:
             continue
         sifted = all_lines(block.lines, report.lines)
         for _, raw in sifted.odd:
-            if not _is_silent_condition(raw, evidence):
+            if not (_take_person(raw, report) if persons else evidence.is_silent_condition(raw)):
                 for line in read_line(raw):
                     _survey_line(line, report, evidence)
         report.lines = sifted.behind
@@ -100,9 +124,25 @@ def survey(piece: Piece, evidence: Evidence) -> PieceReport:
     return report
 
 
-def _is_silent_condition(raw: bytes, evidence: Evidence) -> bool:
-    """Whether a line is a Condition that is no evidence of cancer, told without reading whose it is."""
-    return written_type(raw) == "Condition" and not evidence.tells("Condition", raw)
+class _Person(Struct, rename="camel", gc=False):
+    resource_type: Literal["Patient"]
+    id: str
+    link: Raw | UnsetType = UNSET
+
+
+_persons = Decoder(_Person)
+
+
+def _take_person(raw: bytes, report: PieceReport) -> bool:
+    """Note a Patient whose record was not replaced; whether the line was one."""
+    try:
+        person = _persons.decode(raw)
+    except UNREADABLE:
+        return False
+    if not person.id or person.link is not UNSET:
+        return False
+    report.patients.append(name_digest(f"Patient/{person.id}"))
+    return True
 
 
 def _survey_line(line: Line, report: PieceReport, evidence: Evidence) -> None:
@@ -111,7 +151,7 @@ def _survey_line(line: Line, report: PieceReport, evidence: Evidence) -> None:
         if b"replaced-by" in bytes(line.raw):
             replacing = tuple(_replacements(line))
             report.links[line.about[0]] = (*report.links.get(line.about[0], ()), *replacing)
-    elif _is_evidence(line, evidence):
+    elif not report.evidence.issuperset(line.about) and _is_evidence(line, evidence):
         report.evidence.update(line.about)
 
 
@@ -137,7 +177,7 @@ class Sought:
     `since` is the instant from which an update counts as a change.
     """
 
-    numbers: Mapping[bytes, int]
+    numbers: Mapping[str, int]
     slots: int
     everybody: int | None = None
     since: datetime | None = None
@@ -147,20 +187,27 @@ def gather(piece: Piece, sought: Sought, evidence: Evidence | None, folder: Path
     """Keep the lines of the patients sought; with `evidence`, look for more of whom it tells a cancer."""
     report = PieceReport(piece.number)
     writer = SpillWriter(folder, name, sought.slots)
-    rows: Counter[str] = Counter()
-    gathering = _Gathering(piece, sought, evidence, report, writer)
-    gathering.run(rows)
+    for _ in gathering(piece, sought, evidence, report, writer, PieceReader(piece)):
+        pass
     writer.flush()
     report.parts = writer.parts
-    report.rows = dict(rows)
     return report
+
+
+def gathering(
+    piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: Writer, reader: Reader
+) -> Iterator[None]:
+    """The same, block by block: after each, what is kept of it is with the writer; the report is whole at the end."""
+    rows: Counter[str] = Counter()
+    yield from _Gathering(piece, sought, evidence, report, writer).run(reader, rows)
+    report.rows = dict(rows)
 
 
 class _Gathering:
     """The lines of one piece as they are kept."""
 
     def __init__(
-        self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: SpillWriter
+        self, piece: Piece, sought: Sought, evidence: Evidence | None, report: PieceReport, writer: Writer
     ) -> None:
         self._piece = piece
         self._sought = sought
@@ -169,34 +216,40 @@ class _Gathering:
         self._report = report
         self._writer = writer
 
-    def run(self, rows: Counter[str]) -> None:
-        """Go over the piece, counting rows by type."""
-        report, reader = self._report, PieceReader(self._piece)
-        prefilter = Prefilter(self._sought.numbers, self._evidence)
-        spelling: Spelling | None = None
+    def run(self, reader: Reader, rows: Counter[str]) -> Iterator[None]:
+        """Go over the piece, block by block, counting rows by type."""
+        report = self._report
+        prefilter: Prefilter | None = None
         for block in reader.blocks():
             if block.cut:
                 self.take(report.lines, broken_long(block.lines, LONGEST_LINE >> 20))
                 report.lines += 1
                 continue
-            if self._sought.everybody is None:
-                spelling = spelling or spelling_of(block.lines, self._piece.file.kind)
-            sifted = prefilter.sift(block.lines, spelling, report.lines)
-            self._take_all(sifted, spelling.kind if spelling is not None else "", rows)
+            prefilter = prefilter or self._prefilter(block.lines)
+            if prefilter is None:
+                sifted = all_lines(block.lines, report.lines)
+            else:
+                sifted = prefilter.sift(block.lines, report.lines)
+                self._keep(sifted, prefilter.kind, rows)
+            for number, raw in sifted.odd:
+                self._read(number, raw, rows)
             report.lines = sifted.behind
+            yield
         report.problem = reader.problem
 
-    def _take_all(self, sifted: Sifted, kind: str, rows: Counter[str]) -> None:
-        rows[kind] += sifted.ruled_out
-        for number, raw, owner in sifted.sought:
-            if _CONTAINED not in raw and _is_json(raw):
-                rows[kind] += 1
-                flags = CHANGED if _is_changed(raw, self._sought.since) else 0
-                self._writer.add(Kept(owner, kind, flags, raw))
-            else:
-                self._read(number, raw, rows)
-        for number, raw in sifted.odd:
-            self._read(number, raw, rows)
+    def _prefilter(self, block: bytes) -> Prefilter | None:
+        """What sifts the lines of this piece; None where each is to be read."""
+        kind = kind_of_lines(block, self._piece.file.kind)
+        if not kind or self._sought.everybody is not None:
+            return None
+        return Prefilter(kind, self._sought.numbers, self._evidence)
+
+    def _keep(self, sifted: Sifted, kind: str, rows: Counter[str]) -> None:
+        """Keep the lines of patients sought."""
+        rows[kind] += sifted.ruled_out + len(sifted.sought)
+        since, add = self._sought.since, self._writer.add
+        for raw, owner in sifted.sought:
+            add(Kept(owner, kind, CHANGED if since is not None and _is_changed(raw, since) else 0, raw))
 
     def _read(self, number: int, raw: bytes, rows: Counter[str]) -> None:
         for line in read_line(raw):
@@ -211,7 +264,7 @@ class _Gathering:
         elif line.kind in SHARED:
             self._writer.put(sought.slots, Kept(0, line.kind, 0, bytes(line.raw)))
             return
-        owners = {found for name in line.about if (found := sought.numbers.get(name.encode())) is not None}
+        owners = {found for name in line.about if (found := sought.numbers.get(name)) is not None}
         if not owners and sought.everybody is not None:
             owners = {sought.everybody} if line.about or line.problem is None else owners
         if not owners:
@@ -226,15 +279,6 @@ class _Gathering:
             self._report.dropped += 1
         elif self._evidence is not None and (not self._surveyed or line.kind == "Observation"):
             _survey_line(line, self._report, self._evidence)
-
-
-def _is_json(raw: bytes) -> bool:
-    """Whether a line is whole JSON; a broken one is looked at more closely."""
-    try:
-        _wholes.decode(raw)
-    except UNREADABLE:
-        return False
-    return True
 
 
 def _is_changed(raw: bytes, since: datetime | None) -> bool:

@@ -23,11 +23,14 @@ import msgspec
 
 from cds_service.fhir.decoding import type_of
 from cds_service.fhir.resources import READ_TYPES
+from cds_service.population import tally
 from cds_service.population.assessing import (
+    Assessed,
     Judging,
     SharedStore,
     assess_patient,
     by_patient,
+    is_unchanged,
     record_digest,
     write_shared,
 )
@@ -41,9 +44,9 @@ from cds_service.population.gathering import (
     is_surveyed,
     survey,
 )
-from cds_service.population.people import Considered, People
+from cds_service.population.people import Considered, People, Roll
 from cds_service.population.reading import read_line
-from cds_service.population.spill import BROKEN, CHANGED, Kept, read_slot, write_whole
+from cds_service.population.spill import read_slot, write_whole
 from cds_service.screening.screened import EngineOutcome, Screened
 
 Progress = Callable[[str, int, int], None]
@@ -51,7 +54,7 @@ Progress = Callable[[str, int, int], None]
 
 _reports = msgspec.msgpack.Decoder(PieceReport)
 _results = msgspec.msgpack.Decoder(list[Screened])
-_FEWEST_SLOTS, _MOST_SLOTS = 16, 4096
+_FEWEST_SLOTS, _MOST_SLOTS = 64, 4096
 _ZIPPED = 10
 
 
@@ -84,16 +87,7 @@ class _Desk:
     shared: SharedStore | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Assessed:
-    """How one slot was dealt with; the assessments themselves are in its file."""
-
-    statuses: dict[str, int]
-    partly_read: int = 0
-    unchanged: tuple[str, ...] = ()
-
-
-_assessed = msgspec.msgpack.Decoder(_Assessed)
+_assessed = msgspec.msgpack.Decoder(Assessed)
 
 
 class LocalEngine:
@@ -114,7 +108,7 @@ class LocalEngine:
         self._progress = progress
         self._slots = _slots(files, self._options)
         self._people = People()
-        self._names: list[str] = []
+        self._roll = Roll()
         self._parts: list[PieceReport] = []
         self.outcome = EngineOutcome()
 
@@ -144,11 +138,10 @@ class LocalEngine:
 
     def quarantined(self) -> Iterator[tuple[str, int, str, str]]:
         """File, line, type and reason of each line that could not be read, in the order of the files."""
-        for report in sorted(self._parts, key=lambda report: report.number):
-            piece = self._pieces[report.number]
-            first = self._first_lines[report.number]
-            for bad in report.bad:
-                yield piece.file.name, first + bad.line, bad.kind, bad.reason
+        return tally.quarantined(self._pieces, self._parts)
+
+    def close(self) -> None:
+        """Nothing is held but the work folder, which is left for `--resume`."""
 
     # --- survey ---------------------------------------------------------------------------------------
 
@@ -173,34 +166,13 @@ class LocalEngine:
         return after
 
     def _gather(self, phase: str, considered: Considered, work: Work) -> list[PieceReport]:
-        known = len(self._names)
-        new = sorted(considered.groups.keys() - set(self._names))
-        self._names += new
-        numbers = {
-            name.encode("utf-8", "surrogatepass"): known + at
-            for at, root in enumerate(new)
-            for name in considered.groups[root]
-        }
-        everybody = 0 if considered.patients == 1 and self._names else None
-        sought = Sought(numbers, self._slots, everybody, self._options.since)
+        sought = self._roll.enter(considered, self._slots, self._options.since)
         reports = list(self._done(phase, work, self._pieces, sought))
         reports.sort(key=lambda report: report.number)
         self._parts += reports
         if phase == "gather":
-            self._count(reports)
+            tally.count(self.outcome, self._pieces, reports)
         return reports
-
-    def _count(self, reports: Iterable[PieceReport]) -> None:
-        counts = self.outcome.counts
-        rows: Counter[str] = Counter()
-        for report in reports:
-            rows.update(report.rows)
-            counts.quarantined += len(report.bad) + report.more_bad
-            counts.dropped += report.dropped
-            if report.problem is not None:
-                self.outcome.problems.append(f"{self._pieces[report.number].file.name}: {report.problem}")
-        rows.pop("", None)
-        counts.rows = dict(sorted(rows.items()))
 
     # --- assess ---------------------------------------------------------------------------------------
 
@@ -212,7 +184,7 @@ class LocalEngine:
                     places[slot].append((part.name, offset, length))
         shared = self._shared(places.pop(self._slots, []))
         sought = Sought({}, self._slots)
-        desk = self._desk(sought, names=self._names, places=places, shared=shared)
+        desk = self._desk(sought, names=self._roll.names, places=places, shared=shared)
         slots = sorted(places)
         counts, statuses = self.outcome.counts, Counter[str]()
         with Crew(self._options.workers if len(slots) > 1 else 1, desk) as crew:
@@ -270,17 +242,6 @@ class LocalEngine:
         yield
         self.outcome.counts.seconds[phase] = round(time.perf_counter() - begun, 3)
 
-    @property
-    def _first_lines(self) -> dict[int, int]:
-        """The number in its file of the first line of each piece, counted from 1."""
-        lines = {report.number: report.lines for report in self._parts}
-        first: dict[int, int] = {}
-        before: dict[str, int] = defaultdict(lambda: 1)
-        for piece in self._pieces:
-            first[piece.number] = before[piece.file.name]
-            before[piece.file.name] += lines.get(piece.number, 0)
-        return first
-
 
 Work = Callable[[_Desk, Piece], PieceReport]
 
@@ -327,7 +288,7 @@ def _written(desk: _Desk, phase: str, report: PieceReport) -> PieceReport:
     return report
 
 
-def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
+def _assess_slot(desk: _Desk, slot: int) -> Assessed:
     path = desk.folder / f"slot-{slot:04d}"
     with suppress(FileNotFoundError):
         return _assessed.decode(path.read_bytes())
@@ -337,19 +298,12 @@ def _assess_slot(desk: _Desk, slot: int) -> _Assessed:
     for number, lines in by_patient(read_slot(desk.folder, desk.places[slot])):
         name = desk.names[number]
         record = record_digest(lines, desk.shared.digest if desk.shared is not None else "")
-        if _is_unchanged(name, record, lines, desk.options):
+        if is_unchanged(name, record, lines, desk.options.held, desk.options.since):
             unchanged.append(name.removeprefix("Patient/"))
         elif (screened := assess_patient(name, lines, desk.judging, find)) is not None:
             rows.append(replace(screened, record=record))
     write_whole(path.with_suffix(".rows"), rows)
     statuses = Counter(screened.summary.status for screened in rows)
-    assessed = _Assessed(dict(statuses), sum(screened.partly_read for screened in rows), tuple(unchanged))
+    assessed = Assessed(dict(statuses), sum(screened.partly_read for screened in rows), tuple(unchanged))
     write_whole(path, assessed)
     return assessed
-
-
-def _is_unchanged(name: str, record: str, lines: Iterable[Kept], options: Options) -> bool:
-    before = options.held.get(name.removeprefix("Patient/"))
-    if options.since is None:
-        return record == before
-    return before is not None and not any(kept.flags & (CHANGED | BROKEN) for kept in lines)

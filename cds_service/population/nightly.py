@@ -1,4 +1,4 @@
-"""One run of the local engine over a folder: its work folder, its plan, its quarantine.
+"""One nightly run: by the local engine over a folder, with its work folder and plan; by any, with its quarantine.
 
 The work folder belongs to one source and trial. A run that was killed leaves it behind;
 `resume` goes on in it where the files, rules and day are still the same.
@@ -7,11 +7,12 @@ The work folder belongs to one source and trial. A run that was killed leaves it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -25,14 +26,17 @@ from cds_service.population.local import LocalEngine, Options, Progress
 from cds_service.population.plan import Plan
 from cds_service.population.spill import writing
 from cds_service.screening.overnight import BeliefRules, Changes, Done, Order, Since, screen_overnight
-from cds_service.screening.ports import AssessmentBook, Runs
+from cds_service.screening.ports import AssessmentBook, PopulationEngine, Runs
 
 ENGINE = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class NightlyOrder:
-    """What the command asks for. `as_of` None: today, or the day of the run that is resumed."""
+    """What the command asks for. `as_of` None: today, or the day of the run that is resumed.
+
+    `address` is what Spark reads where there are no folders.
+    """
 
     folders: tuple[Path, ...]
     source: str
@@ -46,7 +50,9 @@ class NightlyOrder:
     resume: bool = False
     options: Options = field(default_factory=Options)
     source_problems: tuple[str, ...] = ()
+    rows_in_full: Mapping[str, int] = field(default_factory=dict)
     not_retrieved: tuple[tuple[Kind, str], ...] = ()
+    address: str = ""
 
 
 def work_folder(parent: Path, source: str, trial: str) -> Path:
@@ -70,35 +76,69 @@ def run_nightly(
     The work folder is left behind, for `clear` once the list is written.
     """
     files = find_files(order.folders)
-    folder = work_folder(parent, order.source, order.trial.id)
-    plan = _plan(order, folder, files, say)
-    judging = Judging(order.catalog, order.trial, plan.as_of, order.engine_version, order.base, order.not_retrieved)
-    engines: list[LocalEngine] = []
+    plan = _plan(order, work_folder(parent, order.source, order.trial.id), files, say)
+    folder = plans.place_of(work_folder(parent, order.source, order.trial.id), plan)
 
-    def prepare(changes: Changes | None) -> LocalEngine:
+    def build(judging: Judging, options: Options) -> LocalEngine:
+        return LocalEngine(files, judging, folder, options, progress)
+
+    return screen_by(ENGINE, build, (plan.run, plan.as_of), order, quarantine, runs, book, rules, now)
+
+
+class NightlyEngine(PopulationEngine, Protocol):
+    """An engine that can also say which lines it could not read; closed when the run is stored."""
+
+    def quarantined(self) -> Iterator[tuple[str, int, str, str]]:
+        """File, line, type and reason of each."""
+        ...
+
+    def close(self) -> None:
+        """Free what the run holds."""
+        ...
+
+
+def screen_by(
+    name: str,
+    build: Callable[[Judging, Options], NightlyEngine],
+    run: tuple[str, date],
+    order: NightlyOrder,
+    quarantine: Path,
+    runs: Runs,
+    book: AssessmentBook,
+    rules: BeliefRules,
+    now: Callable[[], datetime],
+) -> Done:
+    """Screen with an engine, for a run's id and day, and list what it could not read."""
+    run_id, as_of = run
+    judging = Judging(order.catalog, order.trial, as_of, order.engine_version, order.base, order.not_retrieved)
+    engines: list[NightlyEngine] = []
+
+    def prepare(changes: Changes | None) -> NightlyEngine:
         options = order.options
         if changes is not None:
             options = replace(options, held=changes.held, since=changes.since)
-        engine = LocalEngine(files, judging, folder, options, progress)
+        engine = build(judging, options)
         engines.append(engine)
         return engine
 
     ordered = Order(
-        run=plan.run,
+        run=run_id,
         source=order.source,
         trial=order.trial,
-        as_of=plan.as_of,
-        engine=ENGINE,
+        as_of=as_of,
+        engine=name,
         engine_version=order.engine_version,
         base=order.base,
         since=order.since,
         source_problems=order.source_problems,
+        rows_in_full=order.rows_in_full,
     )
     try:
         return screen_overnight(ordered, runs, book, prepare, rules, now)
     finally:
-        if engines:
-            write_quarantine(quarantine, engines[0].quarantined())
+        for engine in engines:
+            write_quarantine(quarantine, engine.quarantined())
+            engine.close()
 
 
 def clear(parent: Path, source: str, trial: str) -> None:

@@ -9,8 +9,9 @@ from array import array
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from cds_service.population.gathering import PieceReport, name_digest
+from cds_service.population.gathering import PieceReport, Sought, name_digest
 
 
 class People:
@@ -56,6 +57,22 @@ class Considered:
     groups: Mapping[str, set[str]]
     patients: int
     absent: int
+
+
+class Roll:
+    """The patients considered, numbered in the order in which they were found to be; `names` are those that stand."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def enter(self, considered: Considered, slots: int = 1, since: datetime | None = None) -> Sought:
+        """Number those not yet numbered: what their lines are sought by."""
+        known = len(self.names)
+        new = sorted(considered.groups.keys() - set(self.names))
+        self.names += new
+        numbers = {name: known + at for at, root in enumerate(new) for name in considered.groups[root]}
+        everybody = 0 if considered.patients == 1 and self.names else None
+        return Sought(numbers, slots, everybody, since)
 
 
 class _Standing:

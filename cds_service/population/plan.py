@@ -15,7 +15,7 @@ from cds_service.population.files import SourceFile
 from cds_service.population.spill import write_whole, writing
 
 FILE = "plan"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,13 @@ def begin(folder: Path, plan: Plan) -> None:
     with writing(folder / FILE):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
+        place_of(folder, plan).mkdir()
     write_whole(folder / FILE, plan)
+
+
+def place_of(folder: Path, plan: Plan) -> Path:
+    """Where in a work folder a run puts its files: no worker of an earlier one, killed a moment ago, writes there."""
+    return folder / plan.run
 
 
 def clear(folder: Path) -> None:

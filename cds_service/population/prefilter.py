@@ -1,165 +1,164 @@
-"""Whose a line is, told from its bytes before any parsing.
+"""Whose a line is, told without reading it in full.
 
-The bytes may only rule a line out, and only where it stands plainly written: begun and spelled
-as its file spells (`":"` or `": "`), one subject, a relative reference, no escape, whole to its
-closing brace. Whatever is odd is handed on to be parsed.
+A line is decoded only as far as it says its type, whose it is and, of an Observation, what was
+observed; the decoder passes over the rest and still finds out whether the line is whole JSON.
+That is enough to keep a line of a patient sought, or to rule one out. Whatever is odd (another
+type than its file's, nobody's, an element of the wrong type, broken) is handed on to be read in
+full, so that nothing is ruled out which reading every line would have kept.
 
-An Observation of a patient not sought is ruled out only where each of its codes, by the bytes
-of its codings, is known to be no evidence of cancer.
+An Observation of a patient not sought is ruled out only where none of its codes can be evidence
+of cancer.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
 
+import msgspec
+from msgspec import Raw
+
+from cds_service.fhir.decoding import UNREADABLE, type_of
 from cds_service.fhir.references import plain_name
 from cds_service.fhir.resources import READ_TYPES
 from cds_service.population.evidence import Evidence
+from cds_service.population.reading import SHARED
 
-Names = Mapping[bytes, int]
-"""Patients by name ("Patient/p1") as bytes, each with its number."""
+Names = Mapping[str, int]
+"""Patients by name ("Patient/p1"), each with its number."""
 
-_SUBJECT_OF = {"BodyStructure": b'"patient"', "EpisodeOfCare": b'"patient"', "ResearchSubject": b'"individual"'}
-_SUBJECT = b'"subject"'
-_HEAD = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
-_OPENING = re.compile(rb'(\s*:\s*)\{\s*"reference"\s*:\s*"')
-_CODE_VALUE = re.compile(rb'"code"\s*:\s*"([^"]*)"')
+_SUBJECT_OF = {"BodyStructure": "patient", "EpisodeOfCare": "patient", "ResearchSubject": "individual"}
+_SUBJECTS = ("subject", "patient", "individual")
 _REMEMBERED = 50_000
-_BRACE, _RETURN = ord("}"), ord("\r")
-_PLAIN = b"Patient/"
+_STRANGERS = 1 << 15
+_STRANGER, _ODD = -1, -2
+_NOTHING = Raw(b"null")
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """How the lines of a file are written: their beginning, what leads to the subject's reference, to a code."""
-
-    kind: str
-    head: bytes
-    subject: bytes
-    opening: bytes
-    code: bytes
-    codings: bytes
+class _Subject(msgspec.Struct, frozen=True, gc=False):
+    reference: str | None = None
 
 
-def spelling_of(block: bytes, usual: str = "") -> Spelling | None:
-    """The spelling of the first lines that show one, None where they are not plain enough to look at.
-
-    `usual` is the type the file's name tells: lines of another are not taken for its own.
-    """
-    for line in block[: 1 << 16].split(b"\n", 8)[:8]:
-        head = _HEAD.match(line)
-        if head is None:
-            continue
-        kind = head[1].decode("ascii")
-        if usual in READ_TYPES and kind != usual:
-            continue
-        subject = _SUBJECT_OF.get(kind, _SUBJECT)
-        at = line.find(subject)
-        opening = _OPENING.match(line, at + len(subject)) if at >= 0 else None
-        if opening is not None and opening[1] in (b":", b": "):
-            return _spelling(kind, head[0], subject, subject + opening[0], spaced=opening[1] == b": ")
-    return None
+class _Part(msgspec.Struct, gc=False):
+    code: Raw = _NOTHING
 
 
-def _spelling(kind: str, head: bytes, subject: bytes, opening: bytes, *, spaced: bool) -> Spelling:
-    after = b": " if spaced else b":"
-    return Spelling(kind, head, subject, opening, b'"code"' + after + b"{", b'"coding"' + after + b"[")
+_NOBODY = _Subject()
+
+
+@lru_cache(maxsize=64)
+def _glance_of(kind: str) -> msgspec.json.Decoder[Any]:
+    """A decoder of one type's subject, and of an Observation's codes; lines of another type fail in it."""
+    own = _SUBJECT_OF.get(kind, "subject")
+    fields: list[Any] = [("resource_type", Literal[kind]), ("subject", _Subject, _NOBODY)]
+    if kind == "Observation":
+        fields += [("code", Raw, _NOTHING), ("component", tuple[_Part, ...], ())]
+    # What would be taken for the subject, and no such resource has: given a type that it cannot be of.
+    fields += [(f"no_{name}", int, 0) for name in _SUBJECTS[: _SUBJECTS.index(own)]]
+    renamed = {"resource_type": "resourceType", "subject": own, **{f"no_{name}": name for name in _SUBJECTS}}
+    return msgspec.json.Decoder(
+        msgspec.defstruct("Glance", fields, gc=False, rename=lambda name: renamed.get(name, name))
+    )
+
+
+def kind_of_lines(block: bytes, usual: str = "") -> str:
+    """The type most lines of a file are of: that of its name, else of its first line; "" where none is read."""
+    kind = usual if usual in READ_TYPES else type_of(block.partition(b"\n")[0])
+    return kind if kind in READ_TYPES and kind not in SHARED and kind != "Patient" else ""
 
 
 @dataclass(slots=True)
 class Sifted:
-    """What is left of a block: lines of patients sought, with the patient's number; odd lines, to be parsed.
+    """What is left of a block: lines of patients sought, with the patient's number; odd lines, to be read.
 
     Each with its number in the piece. `behind` is the number behind the last line of the block.
     """
 
-    sought: list[tuple[int, bytes, int]] = field(default_factory=list)
+    sought: list[tuple[bytes, int]] = field(default_factory=list)
     odd: list[tuple[int, bytes]] = field(default_factory=list)
     ruled_out: int = 0
     behind: int = 0
 
 
 def all_lines(block: bytes, first: int) -> Sifted:
-    """Every line of a block that is not blank, to be parsed."""
-    lines = block.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
+    """Every line of a block that is not blank, to be read."""
+    lines = _lines_of(block)
     odd = [(first + index, line) for index, line in enumerate(lines) if line.strip()]
     return Sifted(odd=odd, behind=first + len(lines))
 
 
-class Prefilter:
-    """Sifts the lines of a piece: of patients sought, odd ones, and what may tell of cancer."""
+def _lines_of(block: bytes) -> list[bytes]:
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
 
-    def __init__(self, names: Names, evidence: Evidence | None) -> None:
+
+class Prefilter:
+    """Sifts the lines of a file whose lines are of one type: of patients sought, odd ones, and what may tell of cancer.
+
+    `evidence` None: only patients sought matter.
+    """
+
+    def __init__(self, kind: str, names: Names, evidence: Evidence | None) -> None:
+        self.kind = kind
+        self._glance: Callable[[bytes], Any] = _glance_of(kind).decode
         self._names = names
-        self._evidence = evidence
+        self._evidence = evidence if kind == "Observation" else None
+        self._owners: dict[str | None, int] = {None: _ODD}
         self._silent: set[bytes] = set()
 
-    def sift(self, block: bytes, spelling: Spelling | None, first: int) -> Sifted:  # noqa: C901  see below
+    def sift(self, block: bytes, first: int) -> Sifted:
         """The lines of a block that are not ruled out; they are numbered from `first`."""
-        if spelling is None:
-            return all_lines(block, first)
         # One loop, its look-ups in local names: it sees every line of a hospital.
-        found = Sifted()
-        find, starts, names, silent = block.find, block.startswith, self._names, self._silent
-        head, subject, opening, code = spelling.head, spelling.subject, spelling.opening, spelling.code
-        width, after_code = len(opening), len(code)
-        watching = self._evidence is not None and spelling.kind == "Observation"
-        escape, end, number, size, blank = find(b"\\"), -1, first - 1, len(block), 0
-        while (start := end + 1) < size:
-            number += 1
-            end = find(b"\n", start)
-            if end < 0:
-                end = size
-            last = end - 1 if block[end - 1] == _RETURN else end
-            if 0 <= escape < start:
-                escape = find(b"\\", start)
-            if block[last - 1] == _BRACE and starts(head, start) and not start < escape < end:
-                at = find(subject, start, last)
-                begin = at + width
-                if at > 0 and starts(opening, at) and find(subject, begin, last) < 0:
-                    reference = block[begin : find(b'"', begin, last)]
-                    owner = names.get(reference)
-                    if owner is None and (reference.find(b"/", 8) >= 0 or not reference.startswith(_PLAIN)):
-                        owner = self._sought_otherwise(reference)
-                    if owner is not None:
-                        found.sought.append((number, block[start:last], owner))
-                        continue
-                    if not watching:
-                        continue
-                    at = find(code, start, last)
-                    key = block[at + after_code : find(b"}]", at, last)]
-                    if at > 0 and (key in silent or self._says_nothing(key, spelling)):
-                        at = find(code, at + after_code, last)
-                        if at < 0 or self._is_silent(block[at:last], spelling):
-                            continue
-            elif last <= start:
-                blank += 1
+        lines = _lines_of(block)
+        found, blank = Sifted(behind=first + len(lines)), 0
+        sought, odd, owner_of, silent, glance = found.sought, found.odd, self._owners.get, self._silent, self._glance
+        coded = self._evidence is not None
+        for number, line in enumerate(lines, first):
+            try:
+                seen = glance(line)
+            except UNREADABLE:
+                if line.strip():
+                    odd.append((number, line))
+                else:
+                    blank += 1
                 continue
-            found.odd.append((number, block[start:last]))
-        found.behind = number + 1
-        found.ruled_out = found.behind - first - len(found.sought) - len(found.odd) - blank
+            reference = seen.subject.reference
+            owner = owner_of(reference)
+            if owner is None:
+                owner = self._resolve(reference)
+            if owner >= 0:
+                sought.append((line, owner))
+            elif owner == _ODD or (
+                coded and (seen.component or bytes(seen.code) not in silent) and self._may_tell(seen)
+            ):
+                odd.append((number, line))
+        found.ruled_out = len(lines) - len(sought) - len(odd) - blank
         return found
 
-    def _sought_otherwise(self, reference: bytes) -> int | None:
-        """The number of a patient sought whom a reference names that is not written as names are."""
-        return self._names.get(plain_name(reference.decode("utf-8", "replace")).encode("utf-8", "replace"))
+    def _resolve(self, reference: str) -> int:
+        """The number of the patient a reference names, however it is spelled; remembered for some thousands."""
+        if len(self._owners) >= _STRANGERS:
+            self._owners = {None: _ODD}
+        owner = self._names.get(reference)
+        if owner is None:
+            owner = self._names.get(plain_name(reference), _STRANGER)
+        self._owners[reference] = owner
+        return owner
 
-    def _is_silent(self, line: bytes, spelling: Spelling) -> bool:
-        """Whether none of the further codes in a line can be evidence."""
-        keys = {part[: part.find(b"}]")] for part in line.split(spelling.code)[1:]}
-        return all(key in self._silent or self._says_nothing(key, spelling) for key in keys)
+    def _may_tell(self, seen: Any) -> bool:  # noqa: ANN401  a struct made at run time
+        """Whether an Observation's code, or that of a part of it, can be evidence of cancer."""
+        return not all(self._is_silent(bytes(code)) for code in (seen.code, *(part.code for part in seen.component)))
 
-    def _says_nothing(self, codings: bytes, spelling: Spelling) -> bool:
-        """Whether codings, as they stand behind `"code":{`, hold no code that may be evidence; else odd."""
-        if self._evidence is None or not codings.startswith(spelling.codings) or codings.count(b'"') % 2:
-            return False
-        if any(map(self._evidence.may_tell, _CODE_VALUE.findall(codings))):
+    def _is_silent(self, code: bytes) -> bool:
+        if code in self._silent:
+            return True
+        if self._evidence is None or self._evidence.may_tell(code):
             return False
         if len(self._silent) >= _REMEMBERED:
             self._silent.clear()
-        self._silent.add(codings)
+        self._silent.add(code)
         return True

@@ -1,7 +1,9 @@
 """The lines kept of each piece, on disk, by group of patients: what lets a run stay small and go on after a kill.
 
 A piece's lines go to part files as they come; its report is written last and in one step, so
-that a piece is either done, with everything, or to be read again.
+that a piece is either done, with everything, or to be read again. A file being written bears
+the number of its process: a worker that outlives its killed run by a moment then never writes
+into what the resumed run writes.
 """
 
 from __future__ import annotations
@@ -29,8 +31,7 @@ _RECORD = struct.Struct("<IBBI")
 _FLUSH_BYTES = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """One line kept: the number of its patient, its type ("" where illegible), flags, its bytes."""
 
     number: int
@@ -59,7 +60,7 @@ class SpillWriter:
         self._size = 0
 
     def add(self, kept: Kept) -> None:
-        """Keep a line."""
+        """Keep a line of a patient."""
         self.put(kept.number % self._slots, kept)
 
     def put(self, slot: int, kept: Kept) -> None:
@@ -74,7 +75,7 @@ class SpillWriter:
         """Write what is waiting."""
         if not self._waiting:
             return
-        part = Part(f"{self._name}-{len(self.parts):04d}.part")
+        part = Part(f"{self._name}-{os.getpid()}-{len(self.parts):04d}.part")
         at = 0
         with writing(self._folder / part.name) as path, path.open("wb") as file:
             for slot in sorted(self._waiting):
@@ -106,7 +107,7 @@ def _records(data: bytes) -> Iterator[Kept]:
 
 def write_whole(path: Path, value: object) -> None:
     """Write a value so that the file is there whole or not at all."""
-    new = path.with_name(f"{path.name}.new")
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
     with writing(new):
         new.write_bytes(msgspec.msgpack.encode(value))
         new.replace(path)

@@ -7,7 +7,7 @@ the list of the last complete run holds. Zero rows are never read as "no candida
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from enum import Enum
 
@@ -32,6 +32,7 @@ class Order:
     """What to run: id, source, the base of its patients' ids, trial, day, and from when changes count.
 
     `source_problems` are those of bringing the source here (a download that is not complete).
+    `rows_in_full` are the rows by type of the download of everything that changes were laid over.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Order:
     base: str = ""
     since: Since | date | None = None
     source_problems: tuple[str, ...] = ()
+    rows_in_full: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,12 @@ class Changes:
 class BeliefRules:
     """When a run is not to be believed: how much less than last time, and what part of the lines unreadable.
 
-    A type with fewer rows than `few` last time may come and go.
+    A type with fewer rows than `few` last time may shrink, not disappear. `accept_drop`: an
+    operator knows that the source holds less now.
     """
 
     most_drop: float = 0.3
+    accept_drop: bool = False
     most_unreadable: float = 0.2
     few: int = 50
 
@@ -94,10 +98,13 @@ def screen_overnight(
     runs.begin(run)
     engine = prepare(changes)
     outcome = engine.run()
-    problems = (*order.source_problems, *outcome.problems, *suspicions(outcome.counts, last, rules))
+    outcome.counts.rows_in_full = dict(order.rows_in_full)
+    drops = tuple(_drops(outcome.counts, last.counts, rules)) if last is not None else ()
+    problems = (*order.source_problems, *outcome.problems, *suspicions(outcome.counts, rules), *drops)
     if problems:
         runs.end(_ended(run, RunState.INCOMPLETE, outcome, now(), problems))
-        raise IncompleteRun(f"the run is incomplete, the last list is kept: {_told(problems)}")
+        advice = ". If the source does hold less now, run once with --accept-drop" if drops else ""
+        raise IncompleteRun(f"the run is incomplete, the last list is kept: {_told(problems)}{advice}")
     complete = _ended(run, RunState.COMPLETE, outcome, now())
     unchanged = [PatientKey(order.base, identity) for identity in outcome.unchanged]
     return Done(complete, runs.complete(complete, engine.results(), unchanged))
@@ -145,27 +152,35 @@ def _same_rules(order: Order, last: Run) -> bool:
     return then == (trial.version, trial.digest, order.engine_version) and order.as_of >= last.as_of
 
 
-def suspicions(counts: RunCounts, last: Run | None, rules: BeliefRules) -> Iterator[str]:
-    """Why what was read cannot be all there is; nothing where it may be."""
+def suspicions(counts: RunCounts, rules: BeliefRules) -> Iterator[str]:
+    """Why what was read cannot be all there is, whatever there was before; nothing where it may be."""
     for kind in _ALWAYS:
         if not counts.rows.get(kind):
             yield f"the source holds no {kind}"
     rows = sum(counts.rows.values())
     if counts.quarantined > rules.most_unreadable * (rows + counts.quarantined):
         yield f"{counts.quarantined} of {rows + counts.quarantined} lines cannot be read"
-    if last is not None:
-        before = {**last.counts.rows, "patients": last.counts.patients}
-        after = {**counts.rows, "patients": counts.patients}
-        yield from _drops(before, after, rules)
 
 
-def _drops(before: dict[str, int], after: dict[str, int], rules: BeliefRules) -> Iterator[str]:
+def _drops(counts: RunCounts, last: RunCounts, rules: BeliefRules) -> Iterator[str]:
+    """Of what there is less than last time, by more than may be; a type of which there was any may not be gone."""
+    if rules.accept_drop:
+        return
+    before, after = _comparable(last, counts)
     for kind, then in before.items():
         found = after.get(kind, 0)
         if then and not found and kind not in _ALWAYS:
             yield f"no {kind}, where the last run had {then}"
         elif found and then >= rules.few and found < (1 - rules.most_drop) * then:
             yield f"{found} {kind}, where the last run had {then}"
+
+
+def _comparable(last: RunCounts, counts: RunCounts) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows by type that can be compared: changes laid over a download bring resources a second time."""
+    before, after = last.rows, counts.rows
+    if last.rows_in_full and counts.rows_in_full and last.rows_in_full != counts.rows_in_full:
+        before, after = last.rows_in_full, counts.rows_in_full
+    return {**before, "patients": last.patients}, {**after, "patients": counts.patients}
 
 
 def _told(problems: tuple[str, ...]) -> str:

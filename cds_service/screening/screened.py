@@ -64,7 +64,8 @@ class RunCounts:
 
     `rows` are lines by resource type. `patients` are those in the source, `considered` those
     with evidence of cancer, `absent` those with evidence and no Patient resource. `dropped`
-    are resources that name no patient. `unchanged` were not assessed anew.
+    are resources that name no patient. `unchanged` were not assessed anew. `rows_in_full` are
+    those of the download of everything that changes were laid over, where it was so.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class RunCounts:
     partly_read: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    rows_in_full: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

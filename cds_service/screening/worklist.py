@@ -151,13 +151,14 @@ async def open_worklist(
 
 
 def latest_runs(runs: Iterable[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
-    """Of each server the last complete run, and the last one if it was later and not complete."""
+    """Of each server (or Group of one) the last complete run, and the last one if it was later and not complete."""
     complete: dict[str, Run] = {}
     newest: dict[str, Run] = {}
     for run in sorted(runs, key=lambda run: run.started_at):
-        newest[run.base] = run
+        source = run.source if run.base else ""
+        newest[source] = run
         if run.state is RunState.COMPLETE:
-            complete[run.base] = run
+            complete[source] = run
     failed = [run for run in newest.values() if run.state is RunState.INCOMPLETE]
     return tuple(complete.values()), tuple(failed)
 

@@ -114,5 +114,6 @@ def read_assessment(row: Row[Any], document: bytes) -> Stored:
         superseded=row.superseded,
         document=document,
         turned_in=row.turned_in,
+        record=row.record,
         number=row.id,
     )

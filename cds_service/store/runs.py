@@ -26,6 +26,8 @@ _TABLES = Table.metadata.tables
 RUNS, ASSESSMENTS = _TABLES["runs"], _TABLES["assessments"]
 _LOCK = 7_243_160_552
 """The number of the runs' advisory lock in PostgreSQL."""
+_STORING = 7_243_160_553
+"""The number of the lock of the one run that is being stored."""
 _BATCH = 500
 _RUNNING = "another screening run is at work on this database: wait for it to end"
 
@@ -59,10 +61,12 @@ class SqlRuns:
                 yield
             return
         with _reachable(), self._engine.connect() as connection:
+            # A connection of its own, ended and not given back: the lock ends with it.
+            connection.detach()
             if not connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK})")).scalar():
                 raise AnotherRun(_RUNNING)
             connection.commit()
-            with _not_in_children(connection.connection.driver_connection.fileno()):  # type: ignore[union-attr]
+            with _not_in_children(connection.connection.dbapi_connection.fileno()):  # type: ignore[union-attr]
                 yield
 
     def begin(self, run: Run) -> None:
@@ -75,6 +79,9 @@ class SqlRuns:
     def complete(self, run: Run, screened: Iterable[Screened], unchanged: Iterable[PatientKey] = ()) -> Saved:
         """Store a run and all its assessments, all or nothing."""
         with self._writing() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # A run that lost its lock with its connection must not store beside the next one.
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_STORING})"))
             known = self.find(run.id, connection)
             if known is not None and known.state is RunState.COMPLETE:
                 return Saved()

@@ -8,8 +8,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from cds_service.screening.entries import (
@@ -37,7 +36,11 @@ SUPPRESSIONS, REPLAYS, AUDIT = _TABLES["suppressions"], _TABLES["replays"], _TAB
 
 
 def _insert(engine: Engine, table: Any) -> Any:  # noqa: ANN401  one of two dialects' own statements
-    return postgresql_insert(table) if engine.dialect.name == "postgresql" else sqlite_insert(table)
+    if engine.dialect.name != "postgresql":
+        return sqlite_insert(table)
+    from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415  slow to import, and seldom needed
+
+    return insert(table)
 
 
 _CARDS_OF_PATIENT = (
@@ -177,7 +180,12 @@ class SqlDecisions:
 
     async def record(self, decision: Decision) -> None:
         """Add a decision."""
-        await self._asking.transact(lambda connection: _done(connection, _NEW_DECISION, rows.decision_row(decision)))
+
+        def write(connection: Connection) -> None:
+            _one_at_a_time(connection, decision)
+            connection.execute(_NEW_DECISION, rows.decision_row(decision))
+
+        await self._asking.transact(write)
 
     async def latest(self, patient: PatientKey, trial: str) -> Decision | None:
         """The decision that holds."""
@@ -196,6 +204,7 @@ class SqlDecisions:
         about = {"id": decision.patient.id, "base": decision.patient.base, "of_trial": decision.trial}
 
         def write(connection: Connection) -> bool:
+            _one_at_a_time(connection, decision)
             held = connection.execute(_LATEST_DECISION, about).first()
             if held is not None and rows.read_decision(held).at >= decision.at:
                 return False
@@ -209,6 +218,19 @@ class SqlDecisions:
         found = await self._asking.transact(lambda connection: connection.execute(_HOLDING, {"of_trial": trial}).all())
         return {decision.patient: decision for decision in map(rows.read_decision, found)}
 
+
+def _one_at_a_time(connection: Connection, decision: Decision) -> None:
+    """Wait for other decisions about the same patient: what holds must not change between asking and adding.
+
+    The lock ends with the transaction. SQLite has one writer at a time as it is.
+    """
+    if connection.dialect.name == "postgresql":
+        about = "\n".join((decision.trial, decision.patient.base, decision.patient.id))
+        number = int.from_bytes(sha256(about.encode("utf-8", "surrogatepass")).digest()[:8], signed=True)
+        connection.execute(_LOCK, {"number": number})
+
+
+_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 _SUM = func.sum(SUPPRESSIONS.c.count)
 _BY = (SUPPRESSIONS.c.reason, SUPPRESSIONS.c.service, SUPPRESSIONS.c.role)

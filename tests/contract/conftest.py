@@ -1,4 +1,4 @@
-"""One suite, every ledger: memory, SQLite, PostgreSQL."""
+"""One suite, every store: memory, SQLite, PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from postgresql import postgresql_server
 from sqlalchemy import create_engine, text
 
 from cds_service.screening.ports import Ledger
-from cds_service.store.opening import Store, open_store, upgrade
+from cds_service.store.opening import RunStore, Store, open_runs, open_store, upgrade
 
 _numbers = count()
 
@@ -57,6 +57,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def ledger(store: Store) -> Ledger:
     """Its ledger."""
     return store.ledger
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def nights(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
+    """An empty store of nightly runs of each kind."""
+    url = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/runs.sqlite"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("empty_database")
+        upgrade(url)
+    opened = open_runs(url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

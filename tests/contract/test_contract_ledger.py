@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from ledgers import ANNA, DOCTOR, NOON, TRIAL, card, decision, entry, feedback, later, suppression, wait_for
+from sqlalchemy import Engine, event
 
 from cds_service.screening.entries import (
     Asked,
@@ -149,6 +153,19 @@ class TestFeedback:
         }
 
 
+@pytest.fixture
+def slow_reader() -> Iterator[None]:
+    """Between asking which decision holds and adding one, others have the time to do the same."""
+
+    def linger(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.lstrip().startswith("SELECT decisions"):
+            time.sleep(0.02)
+
+    event.listen(Engine, "after_cursor_execute", linger)
+    yield
+    event.remove(Engine, "after_cursor_execute", linger)
+
+
 class TestDecisions:
     def test_there_is_none_before_one_is_made(self, ledger: Ledger) -> None:
         assert wait_for(ledger.decisions.latest(ANNA, TRIAL)) is None
@@ -169,6 +186,35 @@ class TestDecisions:
         wait_for(ledger.decisions.record(decision()))
         assert wait_for(ledger.decisions.latest(PatientKey("", "anna"), TRIAL)) is None
         assert wait_for(ledger.decisions.latest(ANNA, "other")) is None
+
+    def test_one_that_is_not_later_than_what_holds_is_not_added(self, ledger: Ledger) -> None:
+        held = decision(Decided.REFUSED)
+        assert wait_for(ledger.decisions.record_later(held)) is True
+        for at in (NOON, later(days=-1)):
+            assert wait_for(ledger.decisions.record_later(decision(Decided.REOPENED, at=at))) is False
+        assert wait_for(ledger.decisions.history(ANNA, TRIAL)) == (held,)
+        after = decision(Decided.REOPENED, at=later(seconds=1))
+        assert wait_for(ledger.decisions.record_later(after)) is True
+        assert wait_for(ledger.decisions.latest(ANNA, TRIAL)) == after
+
+    def test_the_one_that_holds_is_told_of_every_patient(self, ledger: Ledger) -> None:
+        bert = decision(patient=PatientKey(ANNA.base, "bert"))
+        for one in (decision(), bert, decision(Decided.REOPENED), decision(trial="another")):
+            wait_for(ledger.decisions.record(one))
+        assert wait_for(ledger.decisions.holding(TRIAL)) == {ANNA: decision(Decided.REOPENED), bert.patient: bert}
+
+    @pytest.mark.usefixtures("slow_reader")
+    def test_of_decisions_written_at_once_the_latest_made_holds(self, ledger: Ledger) -> None:
+        made = [decision(by=f"nurse-{minute}", at=later(minutes=minute)) for minute in range(24)]
+
+        async def bring_in() -> None:
+            await asyncio.gather(*(ledger.decisions.record_later(one) for one in reversed(made)))
+
+        for _ in range(3):
+            wait_for(bring_in())
+        history = wait_for(ledger.decisions.history(ANNA, TRIAL))
+        assert [one.at for one in history] == sorted(one.at for one in history)
+        assert history[-1] == made[-1]
 
 
 class TestSuppressions:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service import cli
+from cds_service import bootstrap, cli
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "example-bundle.json"
 PATIENT = {"resourceType": "Patient", "id": "one", "birthDate": "1960-01-01"}
@@ -180,7 +180,7 @@ def test_a_bug_shows_neither_a_traceback_nor_the_record(monkeypatch, said) -> No
     def fail(*_: object) -> None:
         raise KeyError("Doe, Jane 1950-02-03")
 
-    monkeypatch.setattr(cli.bootstrap, "build_catalog", fail)
+    monkeypatch.setattr(bootstrap, "build_catalog", fail)
     assert call("evaluate", str(EXAMPLE)) == 1
     told = said()
     assert "KeyError" in told
