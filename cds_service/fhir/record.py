@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import UNSET, Raw, UnsetType, structs
@@ -17,6 +16,7 @@ from cds_service.fhir.context import reference_of
 from cds_service.fhir.decoding import Json, decode, fragment, type_of
 from cds_service.fhir.references import split
 from cds_service.fhir.resources import READ_TYPES, AnyResource, Patient
+from cds_service.fhir.versions import Rank, rank, updated
 
 _encoder = Encoder(order="sorted")
 _MODIFIED = "it carries a modifierExtension, which FHIR forbids to pass over, and none is known here"
@@ -180,7 +180,7 @@ def _newer(record: Record, one: Held, other: Held) -> Held:
     """The version last updated; of two that do not say, one chosen alike whatever the order."""
     if _content(one) == _content(other):
         return one if _rank(one) >= _rank(other) else other
-    if _updated(one) == _updated(other):
+    if updated(one.resource) == updated(other.resource):
         note = DataQuality(one.name, "it comes in versions that differ, and none says that it is the newer")
         if note not in record.notes:
             record.notes.append(note)
@@ -192,19 +192,8 @@ def _content(held: Held) -> bytes:
     return _encoder.encode(structs.replace(held.resource, meta=UNSET))
 
 
-def _rank(held: Held) -> tuple[datetime, tuple[int, str], bytes]:
-    version = held.resource.version().version_id or ""
-    number = int(version) if version.isascii() and version.isdecimal() and len(version) < 19 else -1
-    return _updated(held), (number, version), bytes(held.raw)
-
-
-def _updated(held: Held) -> datetime:
-    text = held.resource.version().last_updated
-    try:
-        when = datetime.fromisoformat(text or "")
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+def _rank(held: Held) -> Rank:
+    return rank(held.resource, held.raw)
 
 
 def contained_in(resource: AnyResource) -> Callable[[], Mapping[str, AnyResource]]:

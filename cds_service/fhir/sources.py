@@ -29,6 +29,7 @@ from cds_service.fhir.files import MOST_BYTES, Placed, read_files
 from cds_service.fhir.reading import read_patient
 from cds_service.fhir.references import split
 from cds_service.fhir.resources import READ_TYPES, Head, Patient
+from cds_service.fhir.versions import newer
 
 _SHARED = frozenset({"Medication", "ResearchStudy"})
 _heads = msgspec.json.Decoder(Head)
@@ -177,10 +178,10 @@ class _Gathering:
             self.links[key] = (*self.links.get(key, ()), *_replacements(found))
 
     def _take_shared(self, found: Found, head: Head) -> None:
-        if head.id:
-            self.shared[f"{found.kind}/{head.id}"] = found.raw
-        if found.full_url:
-            self.shared[found.full_url] = self.shared[split(found.full_url)[1]] = found.raw
+        names = [f"{found.kind}/{head.id}"] if head.id else []
+        names += [found.full_url, split(found.full_url)[1]] if found.full_url else []
+        for name in names:
+            self.shared[name] = newer(found.kind, self.shared.get(name), found.raw)
 
     def _take_record(self, found: Found, head: Head) -> None:
         subject = head.subject or head.patient or head.individual

@@ -23,6 +23,7 @@ from cds_service.errors import NoPatient
 from cds_service.fhir.bundles import Found
 from cds_service.fhir.decoding import Json
 from cds_service.fhir.reading import read_patient
+from cds_service.fhir.versions import newer
 from cds_service.population.spill import BROKEN, CHANGED, Kept, writing
 from cds_service.screening.entries import PatientKey
 from cds_service.screening.screened import Screened, summary_of
@@ -150,7 +151,7 @@ class SharedStore:
 
 
 def write_shared(path: Path, resources: Iterable[tuple[str, bytes]]) -> None:
-    """Put shared resources on disk; of one name the last holds."""
+    """Put shared resources on disk; of one name the version last updated holds."""
     new = path.with_name(f"{path.name}.new")
     with writing(new):
         new.unlink(missing_ok=True)
@@ -159,7 +160,10 @@ def write_shared(path: Path, resources: Iterable[tuple[str, bytes]]) -> None:
             connection.execute("PRAGMA journal_mode=OFF")
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute("CREATE TABLE shared (name TEXT PRIMARY KEY, raw BLOB) WITHOUT ROWID")
-            connection.executemany("INSERT OR REPLACE INTO shared VALUES (?, ?)", resources)
+            for name, raw in resources:
+                known = connection.execute("SELECT raw FROM shared WHERE name = ?", (name,)).fetchone()
+                held = newer(name.partition("/")[0], known[0] if known else None, raw)
+                connection.execute("INSERT OR REPLACE INTO shared VALUES (?, ?)", (name, held))
             connection.commit()
         except sqlite3.OperationalError as error:
             raise OSError(28, str(error)) from None

@@ -221,6 +221,19 @@ class TestResources:
         assert found.verdicts()["platelets"] == ("fail", "recorded")
         assert found.documents[CANDIDATE]["status"] == "ineligible"
 
+    @pytest.mark.parametrize("newest_first", [True, False])
+    def test_of_two_versions_of_a_shared_drug_the_one_updated_last_holds_in_either_order(
+        self, lines: Lines, screened: Screen, newest_first: bool
+    ) -> None:
+        given = json.loads(lines["MedicationAdministration"][0])
+        platin = given.pop("medicationCodeableConcept")
+        lines["MedicationAdministration"] = [line(given | {"medicationReference": {"reference": "Medication/m"}})]
+        older = {"resourceType": "Medication", "id": "m", "code": {"text": "Water"}, **updated(1)}
+        newer = {"resourceType": "Medication", "id": "m", "code": platin, **updated(2)}
+        lines["Medication"] = [line(newer), line(older)] if newest_first else [line(older), line(newer)]
+        therapy = screened(lines).documents[CANDIDATE]["therapy"]
+        assert [one["agents"] for one in therapy["lines"]] == [["fluorouracil"]]
+
     def test_who_has_a_cancer_and_no_patient_resource_is_counted_and_not_assessed(
         self, lines: Lines, screened: Screen
     ) -> None:
@@ -380,6 +393,11 @@ def test_a_full_disk_is_one_clear_line_and_the_run_goes_on_where_there_is_room(t
     afresh = subprocess.run(words, env=undisturbed, capture_output=True, check=True)
     assert resumed.stdout == afresh.stdout
     assert resumed.stdout.count(b"\n") > 3
+
+
+def updated(day: int) -> dict[str, dict[str, str]]:
+    """A version of that day of January."""
+    return {"meta": {"lastUpdated": f"2026-01-{day:02d}T00:00:00Z"}}
 
 
 def break_line(lines: Lines, kind: str, words: bytes) -> None:

@@ -120,6 +120,16 @@ class TestShared:
         assert SharedStore(tmp_path / "one").digest == SharedStore(tmp_path / "two").digest
         assert SharedStore(tmp_path / "one").digest != SharedStore(tmp_path / "other").digest
 
+    def test_of_two_versions_the_one_updated_last_holds_in_either_order(self, tmp_path: Path) -> None:
+        older, newer = (
+            b'{"resourceType":"Medication","id":"a","meta":{"lastUpdated":"2026-01-0%dT00:00:00Z"}}' % day
+            for day in (1, 2)
+        )
+        for number, both in enumerate([(older, newer), (newer, older), (newer, older, b"{")]):
+            path = tmp_path / str(number)
+            write_shared(path, [("Medication/a", raw) for raw in both])
+            assert SharedStore(path).find("Medication/a") == newer
+
 
 def test_the_lines_of_a_slot_are_taken_apart_by_patient_in_their_order() -> None:
     lines = [Kept(5, "", 0, b"1"), Kept(2, "", 0, b"2"), Kept(5, "", 0, b"3")]
