@@ -238,7 +238,9 @@ class _Mirror:
         lacking = tuple((KIND_OF[kind], why) for kind, why in sorted(report.unavailable.items()) if kind in KIND_OF)
         problems = (report.incomplete,) if report.incomplete else ()
         full = read_report(folders[0]) or report
-        return _Brought(folders, self._source, self._base, problems, lacking, full.counts, anew)
+        # A night without changes leaves a folder without files.
+        filled = tuple(folder for folder in folders if any(folder.glob("*.ndjson*")))
+        return _Brought(filled, self._source, self._base, problems, lacking, full.counts, anew)
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:

@@ -30,6 +30,8 @@ DECIDED = {
     Decided.NOT_ELIGIBLE: "Not eligible",
     Decided.REOPENED: "Reopened",
 }
+MOST_PROBLEMS = 3
+"""Reasons told of an incomplete run; all are in the database."""
 _CHANGES = {Change.NEW: "new", Change.CHANGED: "changed", Change.LOST: "off the list", Change.SAME: ""}
 _STATUS_STYLES = {"candidate": "green", "possible": "yellow", "ineligible": "red"}
 
@@ -147,12 +149,28 @@ def print_worklist(worklist: Worklist, trial: Trial, console: Console) -> None:
     """Write the list to a console: who waits, in order, then who left, then the runs it rests on."""
     console.print(Text(f"{trial.short_title} on {in_words(worklist.day)}: {heading_of(worklist)}", style="bold"))
     for run in worklist.failed:
-        console.print(Text(f"The run of {in_words(run.as_of)} is incomplete; this is the list before it", style="red"))
+        why = "; ".join(run.problems[:MOST_PROBLEMS])
+        told = f"The run of {in_words(run.as_of)} is incomplete: {why}. This is the list before it"
+        console.print(Text(told, style="red"))
+    for run in worklist.runs:
+        console.print(Text(run_in_words(run), style="dim"))
     titles = titles_of(trial)
     for title, entries in sections_of(worklist):
         if entries:
             console.print(Text(f"\n{title}", style="bold"))
             console.print(_table(entries, worklist.day, titles))
+
+
+def run_in_words(run: Run) -> str:
+    """What a run read: day, source, patients, what could not be read."""
+    counts = run.counts
+    where = f" on {run.base}" if run.base else ""
+    parts = [f"{counts.patients} patients", f"{counts.considered} with evidence of cancer"]
+    parts += [f"{counts.quarantined} lines could not be read"] if counts.quarantined else []
+    parts += [f"{counts.dropped} resources name no patient"] if counts.dropped else []
+    parts += [f"of {counts.partly_read} patients something could not be read"] if counts.partly_read else []
+    parts += [] if run.whole else ["only those with changes, due, or on the list were assessed anew"]
+    return f"Run for {in_words(run.as_of)}{where}: {', '.join(parts)}"
 
 
 def sections_of(worklist: Worklist) -> tuple[tuple[str, tuple[Entry, ...]], ...]:

@@ -195,6 +195,9 @@ _AGAIN = (
 )
 
 
+_HELD = ("patient_id", "record", "next_change", "listed")
+
+
 class SqlAssessments:
     """The assessments; see `screening.ports.AssessmentBook`."""
 
@@ -225,14 +228,15 @@ class SqlAssessments:
 
     def held(self, trial: str, base: str) -> Mapping[str, Held]:
         """What the current assessments rest on."""
-        statement = select(ASSESSMENTS.c.patient_id, ASSESSMENTS.c.record, ASSESSMENTS.c.next_change).where(
+        statement = select(*(ASSESSMENTS.c[name] for name in _HELD)).where(
             ASSESSMENTS.c.trial == trial,
             ASSESSMENTS.c.patient_base == base,
             ASSESSMENTS.c.superseded.is_(False),
             ASSESSMENTS.c.standing == Standing.CURRENT.value,
         )
         with _reachable(), self._engine.begin() as connection:
-            return {row.patient_id: Held(row.record, row.next_change) for row in connection.execute(statement)}
+            found = connection.execute(statement)
+            return {row.patient_id: Held(row.record, row.next_change, row.listed) for row in found}
 
     def history(self, patient: PatientKey, trial: str) -> tuple[Stored, ...]:
         """All assessments of a patient, the first one first."""
