@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 DECISION_COLUMNS = ("decision", "decided_by", "decided_at", "note")
 """What a person writes; `import-decisions` reads them back, with `server` and `patient`."""
-WORKLIST_COLUMNS = ("assessment", "server", *COLUMNS, "change", "changed_criteria", *DECISION_COLUMNS)
+WORKLIST_COLUMNS = ("assessment", "server", *COLUMNS, "change", "because", "expires_soon", *DECISION_COLUMNS)
 DECIDED = {
     Decided.SCREENED: "Screening",
     Decided.REFUSED: "Patient declined",
@@ -37,7 +37,7 @@ _STATUS_STYLES = {"candidate": "green", "possible": "yellow", "ineligible": "red
 
 
 def csv_of(entries: Iterable[Entry], day: date, document_of: Callable[[Entry], bytes]) -> Iterator[str]:
-    """The list as CSV, a heading first; No cell is a formula to a spreadsheet."""
+    """The list as CSV, a heading first; no cell is a formula to a spreadsheet."""
     yield csv_line(WORKLIST_COLUMNS)
     for rank, entry in enumerate(entries, start=1):
         document = json.loads(document_of(entry))
@@ -47,7 +47,8 @@ def csv_of(entries: Iterable[Entry], day: date, document_of: Callable[[Entry], b
             entry.stored.patient.base,
             *cells_of(rank, document, day),
             standing_of(entry),
-            "; ".join(move_in_words(move) for move in entry.moves),
+            because(entry),
+            "yes" if entry.expires_soon(day) else "",
             decision.decided.value if decision else "",
             decision.by if decision else "",
             decision.at.isoformat() if decision else "",
@@ -59,6 +60,13 @@ def csv_of(entries: Iterable[Entry], day: date, document_of: Callable[[Entry], b
 def standing_of(entry: Entry) -> str:
     """What the last run made of a place: "new", "changed", "off the list", "vanished", or nothing."""
     return "vanished" if entry.vanished else _CHANGES[entry.change]
+
+
+def because(entry: Entry, titles: Mapping[str, str] | None = None) -> str:
+    """Why a patient left the list, or which verdicts the last run changed."""
+    if entry.change is Change.LOST or entry.vanished:
+        return loss_in_words(entry, titles or {})
+    return "; ".join(move_in_words(move, titles) for move in entry.moves)
 
 
 def move_in_words(move: Move, titles: Mapping[str, str] | None = None) -> str:
@@ -196,9 +204,10 @@ def heading_of(worklist: Worklist) -> str:
 
 
 def days_in_words(entry: Entry, day: date) -> str:
-    """Until when what fits today holds: "8 Dec 2026 (16 days)"."""
+    """Until when what fits today holds: "8 Dec 2026 (16 days)", and whether that is soon."""
     closes = entry.stored.summary.closes
-    return "no end" if closes is None else f"{in_words(closes)} ({left_in_words(entry, day)})"
+    soon = ", soon" if entry.expires_soon(day) else ""
+    return "no end" if closes is None else f"{in_words(closes)} ({left_in_words(entry, day)}{soon})"
 
 
 def left_in_words(entry: Entry, day: date) -> str:
@@ -233,10 +242,7 @@ def _table(entries: Iterable[Entry], day: date, titles: Mapping[str, str]) -> Ta
 
 
 def _since_last_run(entry: Entry, titles: Mapping[str, str]) -> str:
-    if entry.change is Change.LOST or entry.vanished:
-        return f"{standing_of(entry)}: {loss_in_words(entry, titles)}"
-    moves = "; ".join(move_in_words(move, titles) for move in entry.moves)
-    return ": ".join(part for part in (standing_of(entry), moves) if part)
+    return ": ".join(part for part in (standing_of(entry), because(entry, titles)) if part)
 
 
 def decision_in_words(decision: Decision) -> str:
