@@ -15,7 +15,7 @@ from cds_service.domain.trials import Trial
 from cds_service.reports.lists import COLUMNS, cells_of, csv_cell, csv_line
 from cds_service.reports.markdown import in_words
 from cds_service.screening.entries import Decided, Decision
-from cds_service.screening.runs import Run
+from cds_service.screening.runs import Run, RunState
 from cds_service.screening.worklist import Change, Entry, Move, Worklist
 
 Json = dict[str, Any]
@@ -157,9 +157,8 @@ def print_worklist(worklist: Worklist, trial: Trial, console: Console) -> None:
     """Write the list to a console: who waits, in order, then who left, then the runs it rests on."""
     console.print(Text(f"{trial.short_title} on {in_words(worklist.day)}: {heading_of(worklist)}", style="bold"))
     for run in worklist.failed:
-        why = "; ".join(run.problems[:MOST_PROBLEMS])
-        told = f"The run of {in_words(run.as_of)} is incomplete: {why}. This is the list before it"
-        console.print(Text(told, style="red"))
+        why = "".join(f"\n  {problem}" for problem in run.problems[:MOST_PROBLEMS])
+        console.print(Text(f"{trouble_in_words(run)}. This is the list before it{why}", style="red"))
     for run in worklist.runs:
         console.print(Text(run_in_words(run), style="dim"))
     titles = titles_of(trial)
@@ -167,6 +166,13 @@ def print_worklist(worklist: Worklist, trial: Trial, console: Console) -> None:
         if entries:
             console.print(Text(f"\n{title}", style="bold"))
             console.print(_table(entries, worklist.day, titles))
+
+
+def trouble_in_words(run: Run) -> str:
+    """What became of a run that is not complete."""
+    if run.state is RunState.RUNNING:
+        return f"The run of {in_words(run.as_of)} has not ended: it is at work, or was stopped"
+    return f"The run of {in_words(run.as_of)} is incomplete"
 
 
 def run_in_words(run: Run) -> str:

@@ -22,7 +22,6 @@ from starlette.exceptions import HTTPException
 
 from cds_service.domain.trials import Trial
 from cds_service.errors import CdsServiceError
-from cds_service.reports.markdown import in_words
 from cds_service.reports.worklists import (
     DECIDED,
     MOST_PROBLEMS,
@@ -30,6 +29,7 @@ from cds_service.reports.worklists import (
     decision_json,
     heading_of,
     run_in_words,
+    trouble_in_words,
     worklist_json,
 )
 from cds_service.screening.entries import Decided, Decision
@@ -56,7 +56,11 @@ _WHO = "coordinator"
 _NUMBERS_UP_TO = 2**31 - 1
 
 templates = Jinja2Templates(HERE / "templates")
-templates.env.globals |= {"run_in_words": run_in_words, "in_words": in_words, "most_problems": MOST_PROBLEMS}
+templates.env.globals |= {
+    "run_in_words": run_in_words,
+    "trouble_in_words": trouble_in_words,
+    "most_problems": MOST_PROBLEMS,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ def test_an_incomplete_run_is_told_and_changes_nothing() -> None:
     assert [one.id for one in worklist.failed] == ["r2"]
     screen(book, "r3", 2, screened("anna"))
     assert read(book).failed == ()
+    book.begin(run("r4", 3, state=RunState.RUNNING))
+    assert [one.id for one in read(book).failed] == ["r4"]
 
 
 def test_each_server_and_each_group_of_one_has_a_last_run() -> None:
