@@ -258,3 +258,50 @@ def test_a_folder_may_say_which_server_it_was_exported_from(tmp_path, hospital) 
     store = hospital.store()
     assert {one.patient.base for one in store.book.current("extend-op")} == {base}
     store.close()
+
+
+class TestAlwaysResuming:
+    """A timer or a cluster gives the same words each time: --resume must go on with a killed run and nothing else."""
+
+    def test_the_next_night_sees_what_is_new(self, hospital) -> None:
+        with embedded_fhir_server(RECORDS) as base:
+            assert hospital.screen(base, "--resume") == 0
+            first = hospital.rows()[0]["patient"].removeprefix("Patient/")
+            httpx.put(f"{base}/Patient/{first}", json=died(first), trust_env=False).raise_for_status()
+            assert hospital.screen(base, "--resume", day=DAY + timedelta(days=1)) == 0
+        assert f"Patient/{first}" not in {row["patient"] for row in hospital.rows()}
+
+    def test_a_night_that_could_not_be_believed_is_not_repeated(self, hospital) -> None:
+        from faulty_server import faulty_server
+
+        with faulty_server() as server:
+            for kind in sorted({one["resourceType"] for one in RECORDS}):
+                server.add_file(kind, [one for one in RECORDS if one["resourceType"] == kind])
+            issue = {"severity": "error", "code": "exception"}
+            outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+            server.add_file("OperationOutcome", [outcome], role="error")
+            assert hospital.screen(server.base, "--resume") == 6
+            server.manifest["error"] = []
+            assert hospital.screen(server.base, "--resume") == 0
+
+    @pytest.mark.parametrize(("hours", "exports"), [(2, 1), (23, 2)], ids=["the same night", "the night before"])
+    def test_what_was_killed_is_gone_on_with_in_the_same_night_only(self, hospital, hours, exports) -> None:
+        from faulty_server import faulty_server
+
+        with faulty_server() as server:
+            for kind in sorted({one["resourceType"] for one in RECORDS}):
+                server.add_file(kind, [one for one in RECORDS if one["resourceType"] == kind])
+            hospital.list.mkdir()
+            assert hospital.screen(server.base) == 3
+            hospital.list.rmdir()
+            age(hospital.folder / "work", hours)
+            assert hospital.screen(server.base, "--resume") == 0
+            assert server.exports == exports
+        assert len(runs_of(hospital)) == exports
+
+
+def age(folder: Path, hours: float) -> None:
+    """Let what a run and its download last wrote of themselves be so many hours old."""
+    for path in [*folder.rglob("plan"), *folder.rglob("download.json")]:
+        then = path.stat().st_mtime - hours * 3600
+        os.utime(path, (then, then))
