@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_what_could_not_be_read_is_shown(office: Office) -> None:
         f"Run for 22 Nov 2026 on {EHR}: 100 patients, 3 with evidence of cancer, 14 lines could not be read,"
         " 2 resources name no patient, of 1 patients something could not be read"
     ) in office.page()
+
+
+def test_the_pages_are_shown_while_a_run_is_being_stored(office: Office) -> None:
+    office.screen("r1", 0, screened("anna"))
+    storing = sqlite3.connect(office.database.removeprefix("sqlite:///"), isolation_level=None)
+    storing.execute("BEGIN IMMEDIATE")
+    storing.execute("DELETE FROM assessments")
+    for path in PATHS:
+        assert "anna" in office.get(path).text
+    storing.close()
 
 
 def test_a_run_that_is_incomplete_or_has_not_ended_is_shown_with_the_list_before_it(office: Office) -> None:
