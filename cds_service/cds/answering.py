@@ -23,7 +23,7 @@ from cds_service.fhir.client import ServerSession
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
 from cds_service.screening.at_hook import Call, Screened, screen_at_hook
-from cds_service.screening.entries import PatientKey, ShownCard, Suppression
+from cds_service.screening.entries import UNSIGNED, PatientKey, ShownCard, Suppression, System
 from cds_service.screening.ports import Deliveries, Ledger, ReadRecord
 from cds_service.screening.silence import History, SilenceRules, card_uuid, weigh, what_is_said
 from cds_service.screening.speaking import (
@@ -41,13 +41,12 @@ _NOT_ALLOWED = "not sent, and the call's FHIR server is not in CDS_ALLOWED_FHIR_
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Which system asks: the issuer and tenant of its verified token, both empty for an unsigned call.
+    """Which system asks, and where its calls may point to.
 
     `servers` are the FHIR servers it may point to; None: those of the settings.
     """
 
-    issuer: str = ""
-    tenant: str = ""
+    system: System = UNSIGNED
     servers: AllowedServers | None = None
 
 
@@ -165,7 +164,7 @@ class TrialService:
         said = what_is_said(assessment, call.user.key)
         decision, before, feedback = await asyncio.gather(
             self.ledger.decisions.latest(patient, trial),
-            self.ledger.cards.latest(patient, trial, said.user),
+            self.ledger.cards.latest(patient, trial, said.user, asker.system),
             self.ledger.feedback.of_patient(patient, trial),
         )
         weighed = weigh(History(decision, before, feedback), said, moment.at, self.silence)
@@ -174,7 +173,7 @@ class TrialService:
         if weighed is not None:
             self.ledger.cards.shown_again(weighed.uuid, moment.at)
             return weighed.uuid
-        uuid = card_uuid(patient, trial, said, before)
+        uuid = card_uuid(patient, trial, said, before, asker.system)
         await self.ledger.cards.shown(
             ShownCard(
                 uuid=uuid,
@@ -187,7 +186,7 @@ class TrialService:
                 fingerprint=said.fingerprint,
                 shown_at=moment.at,
                 outcomes=said.outcomes,
-                issuer=asker.issuer,
+                system=asker.system,
             )
         )
         return uuid
@@ -242,7 +241,7 @@ class _Due:
 
 
 def patient_key(call: HookCall, asker: Asker) -> PatientKey:
-    """Which patient of which record system: its FHIR base, or the issuer where the call names none.
+    """Which patient of which record system: its FHIR base, or who asks where the call names none.
 
     A server that a signed call may not point to is not taken for its patient's either: it
     would let one hospital write into the history of another's patients.
@@ -250,5 +249,10 @@ def patient_key(call: HookCall, asker: Asker) -> PatientKey:
     base = (call.fhir_server or "").rstrip("/")
     if asker.servers is not None:
         server = asker.servers.find(base) if base else None
-        return PatientKey(asker.issuer if server is None else server.base, call.patient_id)
-    return PatientKey(base or asker.issuer, call.patient_id)
+        return PatientKey(_name(asker.system) if server is None else server.base, call.patient_id)
+    return PatientKey(base or _name(asker.system), call.patient_id)
+
+
+def _name(system: System) -> str:
+    """A record system as the base of patients' ids: tenants of one issuer may number theirs alike."""
+    return f"{system.issuer}#{system.tenant}" if system.tenant else system.issuer

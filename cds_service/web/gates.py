@@ -16,6 +16,7 @@ from cds_service.cds.answering import Asker
 from cds_service.cds.tokens import Refused
 from cds_service.cds.trust import Trust
 from cds_service.errors import NotTrusted
+from cds_service.screening.entries import System
 from cds_service.web.callers import check_caller
 from cds_service.web.limits import Allowances
 
@@ -41,6 +42,6 @@ def trusted_systems_only(trust: Trust, allowances: Allowances, count_refusal: Ca
             count_refusal(refusal.reason.value)
             raise NotTrusted("the call is not signed by an EHR that is trusted") from None
         client = verified.client
-        return Asker(client.issuer, verified.token.tenant or "", client.servers)
+        return Asker(System(client.issuer, verified.token.tenant or ""), client.servers)
 
     return gate

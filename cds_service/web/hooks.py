@@ -128,8 +128,8 @@ def _audited(desk: HookDesk, hook: str, service_id: str, visit: _Visit) -> Audit
     call, answer = visit.call, visit.answer
     return AuditEntry(
         at=desk.now(),
-        issuer=visit.asker.issuer,
-        tenant=visit.asker.tenant,
+        issuer=visit.asker.system.issuer,
+        tenant=visit.asker.system.tenant,
         user=call.user.key if call is not None else "",
         patient=patient_key(call, visit.asker) if call is not None else _NOBODY,
         service=service_id,

@@ -34,7 +34,7 @@ from signing import (
 from cds_service.cds.answering import Asker, patient_key
 from cds_service.cds.wire import HookCall
 from cds_service.fhir.servers import AllowedServers
-from cds_service.screening.entries import PatientKey
+from cds_service.screening.entries import PatientKey, System
 from cds_service.web.app import create_app
 
 JSON = {"Content-Type": "application/json"}
@@ -271,7 +271,7 @@ def test_the_entrys_server_is_asked_and_does_not_lead_elsewhere(app: FastAPI, el
     ],
 )
 def test_a_patient_belongs_to_a_server_the_caller_may_point_to(server: str | None, base: str) -> None:
-    asker = Asker("https://north.example", "", AllowedServers([ISSUER], loopback=False))
+    asker = Asker(System("https://north.example"), AllowedServers([ISSUER], loopback=False))
     asked = HookCall(**(dict.fromkeys(HookCall.__struct_fields__) | {"patient_id": "p", "fhir_server": server}))
     assert patient_key(asked, asker) == PatientKey(base, "p")
 
