@@ -43,11 +43,13 @@ _NOT_ALLOWED = "not sent, and the call's FHIR server is not in CDS_ALLOWED_FHIR_
 class Asker:
     """Which system asks, and where its calls may point to.
 
-    `servers` are the FHIR servers it may point to; None: those of the settings.
+    `servers` are the FHIR servers it may point to; None: those of the settings. `worksheets` is
+    the address under which its users can open the patients' worksheets, empty where they cannot.
     """
 
     system: System = UNSIGNED
     servers: AllowedServers | None = None
+    worksheets: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class TrialService:
         if isinstance(found, Silence):
             self.ledger.suppressions.note(Suppression(found.name, service_id, call.user.role, moment.day))
             return Answer(HookResponse(), found, sent.kinds)
-        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering)
+        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering, found.worksheet)
         return Answer(HookResponse((card,)), None, sent.kinds)
 
     def _sent(self, call: HookCall, day: date) -> _Sent:
@@ -141,7 +143,16 @@ class TrialService:
         if silence is not None:
             return silence
         shown = await self._shown(call, screened.assessment, moment, service_id, asker)
-        return shown if isinstance(shown, Silence) else _Due(screened.assessment, shown, ordering)
+        if isinstance(shown, Silence):
+            return shown
+        return _Due(screened.assessment, shown, ordering, await self._worksheet(call, asker))
+
+    async def _worksheet(self, call: HookCall, asker: Asker) -> str:
+        """Where the patient's worksheet can be opened; empty where there is none, or not by who asks."""
+        if not asker.worksheets:
+            return ""
+        number = await self.ledger.worksheets.number(patient_key(call, asker), self.sender.trial.id)
+        return f"{asker.worksheets}/{number}" if number else ""
 
     def _ordering(self, call: HookCall) -> Ordering | None:
         """What is being ordered; None at hooks that are not about orders."""
@@ -233,11 +244,12 @@ class _Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A card that is due: its assessment, its uuid, what is being ordered."""
+    """A card that is due: its assessment, its uuid, what is being ordered, where the worksheet is."""
 
     assessment: Assessment
     uuid: str
     ordering: Ordering | None
+    worksheet: str = ""
 
 
 def patient_key(call: HookCall, asker: Asker) -> PatientKey:

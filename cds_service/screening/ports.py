@@ -174,6 +174,14 @@ class AuditTrail(Protocol):
         ...
 
 
+class Worksheets(Protocol):
+    """Which patients have a worksheet: those whom a nightly run assessed."""
+
+    async def number(self, patient: PatientKey, trial: str) -> int | None:
+        """The number of the assessment that holds of a patient; None where no run has assessed them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """Everything that outlasts a call, in one place."""
@@ -184,6 +192,7 @@ class Ledger:
     suppressions: Suppressions
     replays: ReplayGuard
     audit: AuditTrail
+    worksheets: Worksheets
 
 
 class Runs(Protocol):

@@ -25,6 +25,7 @@ from cds_service.screening.entries import (
     System,
 )
 from cds_service.screening.ports import Ledger
+from cds_service.store.memory_runs import MemoryRuns
 from cds_service.store.merging import merge_feedback
 
 
@@ -187,9 +188,28 @@ class MemoryAudit:
         return tuple(entry for entry, _ in zip(found, range(at_most), strict=False))
 
 
-def memory_ledger(now: Callable[[], datetime] = clock.now) -> Ledger:
-    """A ledger that holds nothing yet and is gone with the process."""
+class MemoryWorksheets:
+    """Which patients have a worksheet."""
+
+    def __init__(self, book: MemoryRuns) -> None:
+        self._book = book
+
+    async def number(self, patient: PatientKey, trial: str) -> int | None:
+        """The number of the assessment that holds of a patient."""
+        return next(
+            (stored.number for stored in self._book.current(trial, patient.base) if stored.patient == patient), None
+        )
+
+
+def memory_ledger(now: Callable[[], datetime] = clock.now, book: MemoryRuns | None = None) -> Ledger:
+    """A ledger that holds nothing yet and is gone with the process; `book` holds the nightly runs."""
     cards = MemoryCards()
     return Ledger(
-        cards, MemoryFeedback(cards), MemoryDecisions(), MemorySuppressions(), MemoryReplays(now), MemoryAudit()
+        cards,
+        MemoryFeedback(cards),
+        MemoryDecisions(),
+        MemorySuppressions(),
+        MemoryReplays(now),
+        MemoryAudit(),
+        MemoryWorksheets(book or MemoryRuns()),
     )

@@ -35,6 +35,7 @@ from cds_service.store.writing import WriteBehind
 _TABLES = Table.metadata.tables
 CARDS, FEEDBACK, DECISIONS = _TABLES["cards"], _TABLES["feedback"], _TABLES["decisions"]
 SUPPRESSIONS, REPLAYS, AUDIT = _TABLES["suppressions"], _TABLES["replays"], _TABLES["audit"]
+ASSESSMENTS = _TABLES["assessments"]
 
 
 def _insert(engine: Engine, table: Any) -> Any:  # noqa: ANN401  one of two dialects' own statements
@@ -309,6 +310,26 @@ class SqlAudit:
         return tuple(rows.read_audit(row) for row in found)
 
 
+_WORKSHEET = select(ASSESSMENTS.c.id).where(
+    ASSESSMENTS.c.trial == bindparam("of_trial"),
+    ASSESSMENTS.c.patient_base == bindparam("base"),
+    ASSESSMENTS.c.patient_id == bindparam("id"),
+    ASSESSMENTS.c.superseded.is_(False),
+)
+
+
+class SqlWorksheets:
+    """Which patients have a worksheet."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    async def number(self, patient: PatientKey, trial: str) -> int | None:
+        """The number of the assessment that holds of a patient."""
+        about = {"id": patient.id, "base": patient.base, "of_trial": trial}
+        return await self._asking.ask(lambda connection: connection.execute(_WORKSHEET, about).scalar())
+
+
 def sql_ledger(engine: Engine, asking: Asking, writer: WriteBehind) -> Ledger:
     """The ledger in a database whose tables are ready."""
     return Ledger(
@@ -318,6 +339,7 @@ def sql_ledger(engine: Engine, asking: Asking, writer: WriteBehind) -> Ledger:
         SqlSuppressions(engine, asking, writer),
         SqlReplays(engine, asking),
         SqlAudit(asking, writer),
+        SqlWorksheets(asking),
     )
 
 

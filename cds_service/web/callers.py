@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ _PROXY_HEADERS = (
     "x-forwarded-proto",
     "x-real-ip",
 )
+_LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
 def check_caller(request: Request) -> None:
@@ -47,6 +49,15 @@ def check_operator(request: Request) -> None:
     origin = _host_of(request.headers.get("origin", ""))
     if origin and not is_loopback(origin):
         raise HTTPException(403, "this is answered on this machine only: open it on 127.0.0.1")
+
+
+def worksheets_address(request: Request) -> str:
+    """Where a caller from this machine finds the worksheets: "http://127.0.0.1:8000/worklist".
+
+    The pages are answered on this machine only, so for any other name the address is empty.
+    """
+    host = request.headers.get("host", "")
+    return f"http://{host}/worklist" if _LOOPBACK_HOST.fullmatch(host) else ""
 
 
 def _named(request: Request) -> str:

@@ -17,7 +17,7 @@ from cds_service.cds.tokens import Refused
 from cds_service.cds.trust import Trust
 from cds_service.errors import NotTrusted
 from cds_service.screening.entries import System
-from cds_service.web.callers import check_caller
+from cds_service.web.callers import check_caller, worksheets_address
 from cds_service.web.limits import Allowances
 
 Gate = Callable[[Request], Awaitable[Asker]]
@@ -27,7 +27,7 @@ Gate = Callable[[Request], Awaitable[Asker]]
 async def this_machine_only(request: Request) -> Asker:
     """The gate while calls cannot be verified: unsigned calls from this machine itself."""
     check_caller(request)
-    return Asker()
+    return Asker(worksheets=worksheets_address(request))
 
 
 def trusted_systems_only(trust: Trust, allowances: Allowances, count_refusal: Callable[[str], None]) -> Gate:
