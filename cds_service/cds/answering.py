@@ -11,6 +11,7 @@ import httpx
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.cds.cards import Sender, write_card
+from cds_service.cds.detail import write_detail
 from cds_service.cds.discovery import OF_ORDERS
 from cds_service.cds.orders import read_orders
 from cds_service.cds.prefetch import read_prefetch
@@ -36,6 +37,7 @@ from cds_service.screening.speaking import (
     why_silent,
 )
 
+_DETAILS_KEPT = 8
 _NOT_ALLOWED = "not sent, and the call's FHIR server is not in CDS_ALLOWED_FHIR_SERVERS"
 
 
@@ -109,14 +111,23 @@ class TrialService:
         if isinstance(found, Silence):
             self.ledger.suppressions.note(Suppression(found.name, service_id, call.user.role, moment.day))
             return Answer(HookResponse(), found, sent.kinds)
-        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering, found.worksheet)
+        detail = self._detail(found, sent.details)
+        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering, found.worksheet, detail)
         return Answer(HookResponse((card,)), None, sent.kinds)
+
+    def _detail(self, due: _Due, written: dict[Ordering | None, str]) -> str:
+        """The card's detail: that of the same call before, or written now."""
+        if due.ordering not in written:
+            if len(written) >= _DETAILS_KEPT:
+                written.clear()
+            written[due.ordering] = write_detail(self.sender.trial, due.assessment, self.sender.contact, due.ordering)
+        return written[due.ordering]
 
     def _sent(self, call: HookCall, day: date) -> _Sent:
         key = self.recent.key(call, day)
         came = self.recent.find(key, self.sender.trial)
         if came is not None:
-            return _Sent({}, came.sent, key, came.screened)
+            return _Sent({}, came.sent, key, came.screened, came.details)
         delivered = read_prefetch(call.prefetch, call.patient_id)
         return _Sent(delivered, len(delivered), key)
 
@@ -173,11 +184,10 @@ class TrialService:
         """The uuid of the card to show, written down, or why not, from what was said before."""
         patient, trial = patient_key(call, asker), self.sender.trial.id
         said = what_is_said(assessment, call.user.key)
-        decision, before, feedback = await asyncio.gather(
-            self.ledger.decisions.latest(patient, trial),
-            self.ledger.cards.latest(patient, trial, said.user, asker.system),
-            self.ledger.feedback.of_patient(patient, trial),
-        )
+        # One after the other: tasks of their own would cost more than the answers.
+        decision = await self.ledger.decisions.latest(patient, trial)
+        before = await self.ledger.cards.latest(patient, trial, said.user, asker.system)
+        feedback = await self.ledger.feedback.of_patient(patient, trial)
         weighed = weigh(History(decision, before, feedback), said, moment.at, self.silence)
         if isinstance(weighed, Silence):
             return weighed
@@ -234,12 +244,13 @@ class TrialService:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What a call sent of how many kinds, and what it came to where the same call came before."""
+    """What a call sent of how many kinds, what it came to where the same call came before, and the words for that."""
 
     delivered: Deliveries[Found]
     kinds: int
     key: bytes
     screened: Screened | None = None
+    details: dict[Ordering | None, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

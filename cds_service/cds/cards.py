@@ -86,11 +86,12 @@ def write_card(
     uuid: str,
     ordering: Ordering | None = None,
     worksheet: str = "",
+    detail: str = "",
 ) -> wire.Card:
     """The card of an assessment that is worth showing.
 
     `ordering` is what is being ordered at the moment, `worksheet` the address of the patient's
-    worksheet, where who asks can open it.
+    worksheet, where who asks can open it, `detail` the words below the summary, where they are written already.
     """
     summary = summarise(sender.trial, assessment, ordering)
     offers = sender.orders.offers(assessment, call)
@@ -99,7 +100,7 @@ def write_card(
         uuid=uuid,
         summary=summary,
         indicator="info",
-        detail=write_detail(sender.trial, assessment, sender.contact, ordering),
+        detail=detail or write_detail(sender.trial, assessment, sender.contact, ordering),
         source=sender.source,
         suggestions=suggestions,
         selection_behavior=_ONE if len(suggestions) == 1 else _ANY,
