@@ -27,10 +27,10 @@ from cds_service.config import Settings
 from cds_service.domain.facts import PatientFacts
 from cds_service.domain.trials import Trial
 from cds_service.errors import ConfigurationError, UsageError
+from cds_service.fhir.answers import read_answers
 from cds_service.fhir.bulk import download
 from cds_service.fhir.bundles import Found
 from cds_service.fhir.download_record import DownloadReport, Progress
-from cds_service.fhir.reading import read_patient
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
 from cds_service.fhir.smart import Credentials
@@ -185,9 +185,7 @@ def record_reader(catalog: Catalog) -> ReadRecord[Found]:
     """What turns the deliveries of a hook call into facts."""
 
     def read(patient_id: str, deliveries: Deliveries[Found]) -> PatientFacts:
-        resources = [found for delivery in deliveries.values() for found in delivery.resources]
-        lacking = [(kind, delivery.problem) for kind, delivery in deliveries.items() if delivery.problem]
-        return read_patient(resources, catalog, patient=patient_id, not_retrieved=lacking)
+        return read_answers(patient_id, deliveries, catalog)
 
     return read
 

@@ -47,11 +47,13 @@ class Asker:
 
     `servers` are the FHIR servers it may point to; None: those of the settings. `worksheets` is
     the address under which its users can open the patients' worksheets, empty where they cannot.
+    `waited` are the seconds it took to find out who asks: they come off the time to answer.
     """
 
     system: System = UNSIGNED
     servers: AllowedServers | None = None
     worksheets: str = ""
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class TrialService:
         server = (self.servers if asker.servers is None else asker.servers).find(address)
         if server is None:
             return None
-        deadline = asyncio.get_running_loop().time() + self.deadline_seconds
+        deadline = asyncio.get_running_loop().time() + self.deadline_seconds - asker.waited
         return ServerSession(http(), self.searches, server, call.token, deadline, self.max_page_bytes)
 
 

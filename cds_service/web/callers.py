@@ -11,14 +11,21 @@ from starlette.exceptions import HTTPException
 
 from cds_service.config import is_loopback
 
-_PROXY_HEADERS = (
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
+_PROXY_HEADERS = frozenset(
+    {
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-original-host",
+        b"x-original-url",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+    }
 )
+_FORWARDED = b"x-forwarded"
 _LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
@@ -28,7 +35,7 @@ def check_caller(request: Request) -> None:
     The name: a page of another site can make its own name lead to this machine, and then
     read what is answered to it as if it were its own (DNS rebinding).
     """
-    if any(name in request.headers for name in _PROXY_HEADERS):
+    if any(name in _PROXY_HEADERS or name.startswith(_FORWARDED) for name, _ in request.headers.raw):
         raise HTTPException(
             403, "unsigned calls are accepted on this machine only, and this one came through a proxy: call directly"
         )

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
@@ -34,6 +35,8 @@ def trusted_systems_only(trust: Trust, allowances: Allowances, count_refusal: Ca
     """The gate of signed calls. A token is used up last, so that a call sent away for its number can be sent again."""
 
     async def gate(request: Request) -> Asker:
+        clock = asyncio.get_running_loop().time
+        came = clock()
         try:
             verified = await trust.verify(request.headers.getlist("authorization"), request.scope["path"])
             allowances.take(verified.client.issuer)
@@ -42,6 +45,6 @@ def trusted_systems_only(trust: Trust, allowances: Allowances, count_refusal: Ca
             count_refusal(refusal.reason.value)
             raise NotTrusted("the call is not signed by an EHR that is trusted") from None
         client = verified.client
-        return Asker(System(client.issuer, verified.token.tenant or ""), client.servers)
+        return Asker(System(client.issuer, verified.token.tenant or ""), client.servers, waited=clock() - came)
 
     return gate

@@ -45,7 +45,7 @@ def record(identity: str) -> tuple[Json, ...]:
 
 
 class FhirServer:
-    """A FHIR server of two rows a page, which also holds somebody else's records and gives them away."""
+    """A FHIR server of two rows a page, which gives somebody else's record away beside the patient's own."""
 
     def __init__(self, resources: tuple[Json, ...], broken: dict[str, httpx.Response] | None = None) -> None:
         self.resources = resources
@@ -60,7 +60,8 @@ class FhirServer:
         rows = [resource for resource in self.resources if resource["resourceType"] == name]
         if name == "Patient":
             return httpx.Response(200, json=rows[0])
-        rows.append(elses(name))
+        if rows:
+            rows.append(elses(name))
         codes = request.url.params.get("code")
         if codes:
             rows = [
@@ -160,6 +161,8 @@ ANSWERS_ON_CONDITIONS = [
     "other-malignancy",
 ]
 FAILURES: list[tuple[str, Json, dict[str, httpx.Response] | None]] = [
+    ("somebody else's only", {"conditions": bundle(elses("Condition"))}, None),
+    ("somebody else's only, from the server", {}, {"Condition": httpx.Response(200, json=bundle(elses("Condition")))}),
     ("absent, no server", {}, None),
     ("failed at the client", {"conditions": outcome()}, None),
     ("failed inside a Bundle", {"conditions": bundle(outcome())}, None),
