@@ -15,7 +15,7 @@ from hooks import AS_OF, as_bytes, bundle, by_kind, call, outcome, patient, sett
 
 from cds_service.bootstrap import build_trial_service
 from cds_service.catalog.loading import load_catalog
-from cds_service.cds.answering import Answer, Moment, TrialService
+from cds_service.cds.answering import Answer, Asker, Moment, TrialService
 from cds_service.cds.prefetch import read_prefetch
 from cds_service.cds.wire import HookCall, read_call
 from cds_service.domain.assessments import as_json
@@ -193,6 +193,15 @@ def test_conditions_that_are_none_are_none() -> None:
     prefetch = by_kind(record(FITTING)) | {"conditions": None}
     found = by_hook(FITTING, prefetch)
     assert found.verdict("effusion").outcome is Outcome.PASS
+
+
+def test_the_time_it_took_to_find_out_who_asks_comes_off_the_time_to_answer() -> None:
+    server = FhirServer(record(FITTING))
+    ours = asked(FITTING, {"patient": by_kind(record(FITTING))["patient"]}, server)
+    delivered = read_prefetch(ours.prefetch, FITTING)
+    for waited, outcome_of_effusion in ((0.0, Outcome.PASS), (20.0, Outcome.UNKNOWN)):
+        found = run(server, lambda http, at=waited: service().screen(ours, delivered, http, AS_OF, Asker(waited=at)))
+        assert found.assessment.verdict("effusion").outcome is outcome_of_effusion
 
 
 def test_somebody_elses_records_do_not_count() -> None:
