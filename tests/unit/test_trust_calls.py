@@ -119,6 +119,18 @@ def test_loopback_and_proxies_are_no_reason_either_way(app: FastAPI) -> None:
     assert ask("POST", PATH, to=app, headers=through, content=body).status_code == 200
 
 
+def test_a_flood_of_refused_calls_is_counted_and_does_not_fill_the_audit(tmp_path: Path) -> None:
+    app = signed_app(tmp_path, changed={"database_url": "memory:"})
+    for _ in range(200):
+        assert fire(app, "").status_code == 401
+    assert fire(app).status_code == 200
+    assert metric(app, 'cds_refused_calls_total{reason="no_token"}') == 200
+    found = [entry["resource"]["outcomeDesc"] for entry in ask("GET", "/api/audit", to=app).json()["entry"]]
+    assert found[0] == "The call was refused: 401"
+    assert found[-1] == "No card was shown: NOT_ESTABLISHED"
+    assert 60 <= len(found) < 100
+
+
 def test_the_host_header_does_not_make_an_audience(app: FastAPI) -> None:
     headers = JSON | bearer(sign(claims(aud=f"https://evil.example{PATH}"))) | {"Host": "evil.example"}
     assert ask("POST", PATH, to=app, headers=headers, content=json.dumps(call())).status_code == 401
