@@ -33,7 +33,7 @@ from typing import Any
 
 import orjson
 import uvicorn
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 
 from cds_service.config import read_settings
 from cds_service.sandbox.roster import synthetic_patients
@@ -185,17 +185,22 @@ def _bundle(kind: str, resources: list[dict[str, Any]]) -> dict[str, Any] | None
     return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
 
 
-def serve_ours(port: int, database: str) -> None:
-    """The service with the floor beside it, as `cds-service serve` runs it."""
-    os.environ["CDS_DATABASE_URL"] = database
-    os.environ["CDS_LOG_LEVEL"] = "WARNING"
-    app = create_app(read_settings(), today=lambda: DAY)
+def add_floor(app: FastAPI) -> None:
+    """The endpoint that only parses the body."""
 
     async def floor(request: Request) -> Response:
         orjson.loads(await request.body())
         return Response(b'{"cards":[]}', media_type="application/json")
 
     app.add_api_route("/floor", floor, methods=["POST"])
+
+
+def serve_ours(port: int, database: str) -> None:
+    """The service with the floor beside it, as `cds-service serve` runs it."""
+    os.environ["CDS_DATABASE_URL"] = database
+    os.environ["CDS_LOG_LEVEL"] = "WARNING"
+    app = create_app(read_settings(), today=lambda: DAY)
+    add_floor(app)
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 
