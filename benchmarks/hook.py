@@ -27,12 +27,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
 import orjson
 import uvicorn
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 
 from cds_service.config import read_settings
 from cds_service.sandbox.roster import synthetic_patients
@@ -153,24 +154,25 @@ def _study(like: dict[str, Any], number: int) -> dict[str, Any]:
     return study
 
 
-def bodies(count: int) -> list[bytes]:
-    """Hook bodies that differ in one laboratory value each (`count` of them), about 350 kB."""
+_numbers = count()
+_OPEN_VALUE = 60.123456789
+
+
+def bodies() -> Iterator[bytes]:
+    """Hook bodies without end, about 350 kB; each differs from all others in one value of a record else the same."""
     patient, record = chart()
-    made = []
-    for number in range(count):
-        record["Observation"][-1]["valueQuantity"]["value"] = 60 + number / 100
-        prefetch: dict[str, Any] = {"patient": record["Patient"][0]}
-        for key, kind in TYPES.items():
-            prefetch[key] = _bundle(kind, record.get(kind, []))
-        context = {"userId": f"Practitioner/p{number}", "patientId": patient}
-        call = {
-            "hook": "patient-view",
-            "hookInstance": f"3b5e5a3a-51b9-4b1d-9c3c-{number:012d}",
-            "context": context,
-            "prefetch": prefetch,
-        }
-        made.append(json.dumps(call, separators=(",", ":")).encode())
-    return made
+    record["Observation"][-1]["valueQuantity"]["value"] = _OPEN_VALUE
+    prefetch: dict[str, Any] = {"patient": record["Patient"][0]}
+    for key, kind in TYPES.items():
+        prefetch[key] = _bundle(kind, record.get(kind, []))
+    call = {
+        "hook": "patient-view",
+        "hookInstance": "3b5e5a3a-51b9-4b1d-9c3c-000000000000",
+        "context": {"userId": "Practitioner/p0", "patientId": patient},
+        "prefetch": prefetch,
+    }
+    before, after = json.dumps(call, separators=(",", ":")).encode().split(str(_OPEN_VALUE).encode())
+    return (b"%b60.1%08d%b" % (before, number, after) for number in _numbers)
 
 
 def _bundle(kind: str, resources: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -183,17 +185,22 @@ def _bundle(kind: str, resources: list[dict[str, Any]]) -> dict[str, Any] | None
     return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
 
 
-def serve_ours(port: int, database: str) -> None:
-    """The service with the floor beside it, as `cds-service serve` runs it."""
-    os.environ["CDS_DATABASE_URL"] = database
-    os.environ["CDS_LOG_LEVEL"] = "WARNING"
-    app = create_app(read_settings(), today=lambda: DAY)
+def add_floor(app: FastAPI) -> None:
+    """The endpoint that only parses the body."""
 
     async def floor(request: Request) -> Response:
         orjson.loads(await request.body())
         return Response(b'{"cards":[]}', media_type="application/json")
 
     app.add_api_route("/floor", floor, methods=["POST"])
+
+
+def serve_ours(port: int, database: str) -> None:
+    """The service with the floor beside it, as `cds-service serve` runs it."""
+    os.environ["CDS_DATABASE_URL"] = database
+    os.environ["CDS_LOG_LEVEL"] = "WARNING"
+    app = create_app(read_settings(), today=lambda: DAY)
+    add_floor(app)
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 
@@ -257,13 +264,11 @@ def running(python: str | None) -> Iterator[dict[str, tuple[int, str]]]:
                 other.wait()
 
 
-async def one(port: int, path: str, sent: list[bytes], until: float, times: list[float], wrong: list[int]) -> None:
+async def one(port: int, path: str, sent: Iterator[bytes], until: float, times: list[float], wrong: list[int]) -> None:
     """One connection, kept alive: call after call until the time is up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-    number = random.randrange(len(sent))
     while time.perf_counter() < until:
-        body = sent[number % len(sent)]
-        number += 1
+        body = next(sent)
         lines = (f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json")
         head = "\r\n".join((*lines, f"Content-Length: {len(body)}", "", ""))
         started = time.perf_counter()
@@ -277,7 +282,7 @@ async def one(port: int, path: str, sent: list[bytes], until: float, times: list
     writer.close()
 
 
-async def measure(port: int, path: str, sent: list[bytes], connections: int, seconds: float) -> dict[str, float]:
+async def measure(port: int, path: str, sent: Iterator[bytes], connections: int, seconds: float) -> dict[str, float]:
     """p50 and p99 in milliseconds, calls a second and errors of one round."""
     times: list[float] = []
     wrong: list[int] = []
@@ -300,16 +305,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--healthchain", metavar="PYTHON", default=None)
     asked = parser.parse_args()
-    different = bodies(200)
-    print(
-        f"body {len(different[0]):,} bytes; {asked.rounds} rounds of {asked.seconds:g} s; medians; ratios to the floor"
-    )
+    different = bodies()
+    same = repeat(next(different))
+    print(f"body {len(next(same)):,} bytes; {asked.rounds} rounds of {asked.seconds:g} s; medians; ratios to the floor")
     with running(asked.healthchain) as endpoints:
         for connections in CONNECTIONS:
             found: dict[str, list[dict[str, float]]] = {name: [] for name in endpoints}
             for _ in range(asked.rounds):
                 for name, (port, path) in endpoints.items():
-                    sent = different if name == "fresh" else different[:1]
+                    sent = different if name == "fresh" else same
                     found[name].append(asyncio.run(measure(port, path, sent, connections, asked.seconds)))
             _report(connections, found)
 

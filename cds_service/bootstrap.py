@@ -23,9 +23,9 @@ from cds_service.config import Settings
 from cds_service.domain.facts import PatientFacts
 from cds_service.domain.trials import Trial
 from cds_service.errors import ConfigurationError, UsageError
+from cds_service.fhir.answers import read_answers
 from cds_service.fhir.bundles import Found
 from cds_service.fhir.download_record import DownloadReport, Progress
-from cds_service.fhir.reading import read_patient
 from cds_service.fhir.searches import Searches
 from cds_service.screening.ports import Deliveries, Ledger, ReadRecord
 from cds_service.screening.silence import SilenceRules
@@ -201,9 +201,7 @@ def record_reader(catalog: Catalog) -> ReadRecord[Found]:
     """What turns the deliveries of a hook call into facts."""
 
     def read(patient_id: str, deliveries: Deliveries[Found]) -> PatientFacts:
-        resources = [found for delivery in deliveries.values() for found in delivery.resources]
-        lacking = [(kind, delivery.problem) for kind, delivery in deliveries.items() if delivery.problem]
-        return read_patient(resources, catalog, patient=patient_id, not_retrieved=lacking)
+        return read_answers(patient_id, deliveries, catalog)
 
     return read
 

@@ -83,7 +83,10 @@ class Settings(BaseSettings):
     )
     cors_origins: Listed = Field(
         default=(),
-        description="Origins of browser-based EHRs that may call, separated by commas. Loopback always may.",
+        description=(
+            "Origins of browser-based EHRs that may call, separated by commas, beside those of trusted clients."
+            " Loopback may while calls are unsigned."
+        ),
     )
     hook_deadline_seconds: float = Field(
         default=2.0,

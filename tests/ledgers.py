@@ -19,6 +19,7 @@ from cds_service.screening.entries import (
     PatientKey,
     ShownCard,
     Suppression,
+    System,
 )
 from cds_service.store.opening import Store, open_store
 
@@ -27,6 +28,7 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 ANNA = PatientKey("https://ehr.example/fhir", "anna")
 TRIAL = "extend-op"
 DOCTOR = "Practitioner/dr"
+EHR = System("https://ehr.example", "north")
 
 
 def wait_for(answer: Coroutine[Any, Any, T]) -> T:
@@ -61,7 +63,7 @@ def card(uuid: str = "c1", **changed: Any) -> ShownCard:
         "fingerprint": "f1",
         "shown_at": NOON,
         "outcomes": {"age": "pass", "ecog": "unknown"},
-        "issuer": "https://ehr.example",
+        "system": EHR,
     }
     return ShownCard(uuid, **(values | changed))
 

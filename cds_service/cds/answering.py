@@ -11,6 +11,7 @@ import httpx
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.cds.cards import Sender, write_card
+from cds_service.cds.detail import write_detail
 from cds_service.cds.discovery import OF_ORDERS
 from cds_service.cds.orders import read_orders
 from cds_service.cds.prefetch import read_prefetch
@@ -23,7 +24,7 @@ from cds_service.fhir.client import ServerSession
 from cds_service.fhir.searches import Searches
 from cds_service.fhir.servers import AllowedServers
 from cds_service.screening.at_hook import Call, Screened, screen_at_hook
-from cds_service.screening.entries import PatientKey, ShownCard, Suppression
+from cds_service.screening.entries import UNSIGNED, PatientKey, ShownCard, Suppression, System
 from cds_service.screening.ports import Deliveries, Ledger, ReadRecord
 from cds_service.screening.silence import History, SilenceRules, card_uuid, weigh, what_is_said
 from cds_service.screening.speaking import (
@@ -36,19 +37,23 @@ from cds_service.screening.speaking import (
     why_silent,
 )
 
+_DETAILS_KEPT = 8
 _NOT_ALLOWED = "not sent, and the call's FHIR server is not in CDS_ALLOWED_FHIR_SERVERS"
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Which system asks: the issuer and tenant of its verified token, both empty for an unsigned call.
+    """Which system asks, and where its calls may point to.
 
-    `servers` are the FHIR servers it may point to; None: those of the settings.
+    `servers` are the FHIR servers it may point to; None: those of the settings. `worksheets` is
+    the address under which its users can open the patients' worksheets, empty where they cannot.
+    `waited` are the seconds it took to find out who asks: they come off the time to answer.
     """
 
-    issuer: str = ""
-    tenant: str = ""
+    system: System = UNSIGNED
     servers: AllowedServers | None = None
+    worksheets: str = ""
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +113,23 @@ class TrialService:
         if isinstance(found, Silence):
             self.ledger.suppressions.note(Suppression(found.name, service_id, call.user.role, moment.day))
             return Answer(HookResponse(), found, sent.kinds)
-        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering)
+        detail = self._detail(found, sent.details)
+        card = write_card(self.sender, found.assessment, call, found.uuid, found.ordering, found.worksheet, detail)
         return Answer(HookResponse((card,)), None, sent.kinds)
+
+    def _detail(self, due: _Due, written: dict[Ordering | None, str]) -> str:
+        """The card's detail: that of the same call before, or written now."""
+        if due.ordering not in written:
+            if len(written) >= _DETAILS_KEPT:
+                written.clear()
+            written[due.ordering] = write_detail(self.sender.trial, due.assessment, self.sender.contact, due.ordering)
+        return written[due.ordering]
 
     def _sent(self, call: HookCall, day: date) -> _Sent:
         key = self.recent.key(call, day)
         came = self.recent.find(key, self.sender.trial)
         if came is not None:
-            return _Sent({}, came.sent, key, came.screened)
+            return _Sent({}, came.sent, key, came.screened, came.details)
         delivered = read_prefetch(call.prefetch, call.patient_id)
         return _Sent(delivered, len(delivered), key)
 
@@ -142,7 +156,16 @@ class TrialService:
         if silence is not None:
             return silence
         shown = await self._shown(call, screened.assessment, moment, service_id, asker)
-        return shown if isinstance(shown, Silence) else _Due(screened.assessment, shown, ordering)
+        if isinstance(shown, Silence):
+            return shown
+        return _Due(screened.assessment, shown, ordering, await self._worksheet(call, asker))
+
+    async def _worksheet(self, call: HookCall, asker: Asker) -> str:
+        """Where the patient's worksheet can be opened; empty where there is none, or not by who asks."""
+        if not asker.worksheets:
+            return ""
+        number = await self.ledger.worksheets.number(patient_key(call, asker), self.sender.trial.id)
+        return f"{asker.worksheets}/{number}" if number else ""
 
     def _ordering(self, call: HookCall) -> Ordering | None:
         """What is being ordered; None at hooks that are not about orders."""
@@ -163,18 +186,17 @@ class TrialService:
         """The uuid of the card to show, written down, or why not, from what was said before."""
         patient, trial = patient_key(call, asker), self.sender.trial.id
         said = what_is_said(assessment, call.user.key)
-        decision, before, feedback = await asyncio.gather(
-            self.ledger.decisions.latest(patient, trial),
-            self.ledger.cards.latest(patient, trial, said.user),
-            self.ledger.feedback.of_patient(patient, trial),
-        )
+        # One after the other: tasks of their own would cost more than the answers.
+        decision = await self.ledger.decisions.latest(patient, trial)
+        before = await self.ledger.cards.latest(patient, trial, said.user, asker.system)
+        feedback = await self.ledger.feedback.of_patient(patient, trial)
         weighed = weigh(History(decision, before, feedback), said, moment.at, self.silence)
         if isinstance(weighed, Silence):
             return weighed
         if weighed is not None:
             self.ledger.cards.shown_again(weighed.uuid, moment.at)
             return weighed.uuid
-        uuid = card_uuid(patient, trial, said, before)
+        uuid = card_uuid(patient, trial, said, before, asker.system)
         await self.ledger.cards.shown(
             ShownCard(
                 uuid=uuid,
@@ -187,7 +209,7 @@ class TrialService:
                 fingerprint=said.fingerprint,
                 shown_at=moment.at,
                 outcomes=said.outcomes,
-                issuer=asker.issuer,
+                system=asker.system,
             )
         )
         return uuid
@@ -218,31 +240,33 @@ class TrialService:
         server = (self.servers if asker.servers is None else asker.servers).find(address)
         if server is None:
             return None
-        deadline = asyncio.get_running_loop().time() + self.deadline_seconds
+        deadline = asyncio.get_running_loop().time() + self.deadline_seconds - asker.waited
         return ServerSession(http(), self.searches, server, call.token, deadline, self.max_page_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What a call sent of how many kinds, and what it came to where the same call came before."""
+    """What a call sent of how many kinds, what it came to where the same call came before, and the words for that."""
 
     delivered: Deliveries[Found]
     kinds: int
     key: bytes
     screened: Screened | None = None
+    details: dict[Ordering | None, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A card that is due: its assessment, its uuid, what is being ordered."""
+    """A card that is due: its assessment, its uuid, what is being ordered, where the worksheet is."""
 
     assessment: Assessment
     uuid: str
     ordering: Ordering | None
+    worksheet: str = ""
 
 
 def patient_key(call: HookCall, asker: Asker) -> PatientKey:
-    """Which patient of which record system: its FHIR base, or the issuer where the call names none.
+    """Which patient of which record system: its FHIR base, or who asks where the call names none.
 
     A server that a signed call may not point to is not taken for its patient's either: it
     would let one hospital write into the history of another's patients.
@@ -250,5 +274,10 @@ def patient_key(call: HookCall, asker: Asker) -> PatientKey:
     base = (call.fhir_server or "").rstrip("/")
     if asker.servers is not None:
         server = asker.servers.find(base) if base else None
-        return PatientKey(asker.issuer if server is None else server.base, call.patient_id)
-    return PatientKey(base or asker.issuer, call.patient_id)
+        return PatientKey(_name(asker.system) if server is None else server.base, call.patient_id)
+    return PatientKey(base or _name(asker.system), call.patient_id)
+
+
+def _name(system: System) -> str:
+    """A record system as the base of patients' ids: tenants of one issuer may number theirs alike."""
+    return f"{system.issuer}#{system.tenant}" if system.tenant else system.issuer

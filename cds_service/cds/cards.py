@@ -28,6 +28,7 @@ from cds_service.screening.speaking import Ordering
 
 SUMMARY_AT_MOST = 139
 _REGISTRY = "http://clinicaltrials.gov"
+_WORKSHEET = "Worksheet of the last nightly screening"
 _ONE, _ANY = "at-most-one", "any"
 
 
@@ -79,9 +80,19 @@ class Sender:
 
 
 def write_card(
-    sender: Sender, assessment: Assessment, call: wire.HookCall, uuid: str, ordering: Ordering | None = None
+    sender: Sender,
+    assessment: Assessment,
+    call: wire.HookCall,
+    uuid: str,
+    ordering: Ordering | None = None,
+    worksheet: str = "",
+    detail: str = "",
 ) -> wire.Card:
-    """The card of an assessment that is worth showing; `ordering` is what is being ordered at the moment."""
+    """The card of an assessment that is worth showing.
+
+    `ordering` is what is being ordered at the moment, `worksheet` the address of the patient's
+    worksheet, where who asks can open it, `detail` the words below the summary, where they are written already.
+    """
     summary = summarise(sender.trial, assessment, ordering)
     offers = sender.orders.offers(assessment, call)
     suggestions = (_referral(sender, assessment, call, summary, uuid), *(_offer(offer, uuid) for offer in offers))
@@ -89,12 +100,12 @@ def write_card(
         uuid=uuid,
         summary=summary,
         indicator="info",
-        detail=write_detail(sender.trial, assessment, sender.contact, ordering),
+        detail=detail or write_detail(sender.trial, assessment, sender.contact, ordering),
         source=sender.source,
         suggestions=suggestions,
         selection_behavior=_ONE if len(suggestions) == 1 else _ANY,
         override_reasons=sender.reasons,
-        links=sender.links,
+        links=(wire.Link(_WORKSHEET, worksheet, "absolute"), *sender.links) if worksheet else sender.links,
     )
 
 

@@ -24,6 +24,8 @@ ALGORITHMS = {"ES384": "EC", "RS384": "RSA"}
 """What may sign a call, and the kind of key it takes. Never `none`, never a shared secret (HS*)."""
 RSA_BITS_AT_LEAST = 2048
 FETCH_SECONDS = 5.0
+WAIT_SECONDS = 1.5
+"""A call waits no longer for keys: the clinician waits for its answer. The fetch goes on for the calls that follow."""
 FETCH_BYTES = 256_000
 FLOOR_SECONDS = 30.0
 """Keys are not fetched again sooner, whatever the tokens name."""
@@ -188,14 +190,14 @@ class FetchedKeys:
 
     async def _fetch_once(self) -> None:
         """Fetch, unless that was tried just now; calls that come meanwhile wait for the same answer."""
-        if self._fetching is not None and not self._fetching.done():
-            await asyncio.shield(self._fetching)
-            return
-        if self._now() - self._tried < FLOOR_SECONDS:
-            return
-        self._tried = self._now()
-        self._fetching = asyncio.create_task(self._try())
-        await asyncio.shield(self._fetching)
+        if self._fetching is None or self._fetching.done():
+            if self._now() - self._tried < FLOOR_SECONDS:
+                return
+            self._tried = self._now()
+            self._fetching = asyncio.create_task(self._try())
+        done, _ = await asyncio.wait((self._fetching,), timeout=WAIT_SECONDS)
+        for fetched in done:
+            fetched.result()
 
     async def _try(self) -> None:
         try:

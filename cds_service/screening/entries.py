@@ -16,7 +16,7 @@ from enum import Enum
 class PatientKey:
     """Which patient: the FHIR base URL (without a trailing slash) and the bare id.
 
-    Where a call names no FHIR server, `base` is the issuer of its token, or empty.
+    Where a call names no FHIR server, `base` is the issuer of its token with its tenant, or empty.
     """
 
     base: str
@@ -24,8 +24,19 @@ class PatientKey:
 
 
 @dataclass(frozen=True, slots=True)
+class System:
+    """Which record system asks: the issuer and tenant of its verified token, both empty for an unsigned call."""
+
+    issuer: str = ""
+    tenant: str = ""
+
+
+UNSIGNED = System()
+
+
+@dataclass(frozen=True, slots=True)
 class ShownCard:
-    """A card as it was first shown to one user.
+    """A card as it was first shown to one user of one record system.
 
     `service` is the id of the service, `role` the FHIR type of the user. `fingerprint` is
     equal for two assessments that say the same; `outcomes` maps each criterion to its
@@ -43,7 +54,7 @@ class ShownCard:
     shown_at: datetime
     outcomes: Mapping[str, str] = field(default_factory=dict)
     last_shown_at: datetime | None = None
-    issuer: str = ""
+    system: System = UNSIGNED
 
 
 class FeedbackOutcome(Enum):

@@ -23,6 +23,7 @@ from cds_service.screening.entries import (
     ShownCard,
     Suppression,
     SuppressionCount,
+    System,
 )
 from cds_service.screening.runs import Held, Run, Saved, Stored
 from cds_service.screening.screened import EngineOutcome, Screened
@@ -81,12 +82,16 @@ class CardLog(Protocol):
         """Note that the same card was shown again; written soon, does not wait."""
         ...
 
-    async def latest(self, patient: PatientKey, trial: str, user: str | None = None) -> ShownCard | None:
-        """The card shown last for a patient and trial: to this user, or to anyone where none is named."""
+    async def latest(self, patient: PatientKey, trial: str, user: str, system: System) -> ShownCard | None:
+        """The card shown last for a patient and trial to this user of this record system."""
         ...
 
     async def find(self, uuid: str) -> ShownCard | None:
         """The card of a uuid."""
+        ...
+
+    async def shown_to(self, system: System, uuids: Collection[str]) -> frozenset[str]:
+        """Which of these cards were shown to users of this record system."""
         ...
 
 
@@ -169,6 +174,14 @@ class AuditTrail(Protocol):
         ...
 
 
+class Worksheets(Protocol):
+    """Which patients have a worksheet: those whom a nightly run assessed."""
+
+    async def number(self, patient: PatientKey, trial: str) -> int | None:
+        """The number of the assessment that holds of a patient; None where no run has assessed them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """Everything that outlasts a call, in one place."""
@@ -179,6 +192,7 @@ class Ledger:
     suppressions: Suppressions
     replays: ReplayGuard
     audit: AuditTrail
+    worksheets: Worksheets
 
 
 class Runs(Protocol):

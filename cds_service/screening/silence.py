@@ -23,7 +23,16 @@ from enum import Enum
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cds_service.domain.verdicts import Assessment
-from cds_service.screening.entries import CardFeedback, Decided, Decision, FeedbackOutcome, PatientKey, ShownCard
+from cds_service.screening.entries import (
+    UNSIGNED,
+    CardFeedback,
+    Decided,
+    Decision,
+    FeedbackOutcome,
+    PatientKey,
+    ShownCard,
+    System,
+)
 from cds_service.screening.speaking import Silence
 
 REFERRAL = "refer"
@@ -159,10 +168,10 @@ def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24]
 
 
-def card_uuid(patient: PatientKey, trial: str, said: Said, before: ShownCard | None) -> str:
+def card_uuid(patient: PatientKey, trial: str, said: Said, before: ShownCard | None, system: System = UNSIGNED) -> str:
     """The uuid of a new card: the same for calls that arrive together, another after an earlier card."""
     earlier = before.uuid if before is not None else ""
-    parts = (trial, patient.base, patient.id, said.user, said.fingerprint, earlier)
+    parts = (trial, patient.base, patient.id, system.issuer, system.tenant, said.user, said.fingerprint, earlier)
     return str(uuid5(NAMESPACE_URL, "\n".join(parts)))
 
 

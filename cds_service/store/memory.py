@@ -6,7 +6,7 @@ For trying the service out, and for tests; the contract tests hold it to what th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -22,8 +22,10 @@ from cds_service.screening.entries import (
     ShownCard,
     Suppression,
     SuppressionCount,
+    System,
 )
 from cds_service.screening.ports import Ledger
+from cds_service.store.memory_runs import MemoryRuns
 from cds_service.store.merging import merge_feedback
 
 
@@ -43,18 +45,19 @@ class MemoryCards:
         if card is not None:
             self._cards[uuid] = replace(card, last_shown_at=at)
 
-    async def latest(self, patient: PatientKey, trial: str, user: str | None = None) -> ShownCard | None:
-        """The card shown last for a patient and trial, to this user or to anyone."""
-        of_patient = (card for card in self._cards.values() if card.patient == patient and card.trial == trial)
-        return max(
-            (card for card in of_patient if user is None or card.user == user),
-            key=lambda card: card.shown_at,
-            default=None,
-        )
+    async def latest(self, patient: PatientKey, trial: str, user: str, system: System) -> ShownCard | None:
+        """The card shown last for a patient and trial to this user of this record system."""
+        wanted = (patient, trial, user, system)
+        found = (card for card in self._cards.values() if (card.patient, card.trial, card.user, card.system) == wanted)
+        return max(found, key=lambda card: card.shown_at, default=None)
 
     async def find(self, uuid: str) -> ShownCard | None:
         """The card of a uuid."""
         return self._cards.get(uuid)
+
+    async def shown_to(self, system: System, uuids: Collection[str]) -> frozenset[str]:
+        """Which of these cards were shown to users of this record system."""
+        return frozenset(uuid for uuid in uuids if uuid in self._cards and self._cards[uuid].system == system)
 
 
 class MemoryFeedback:
@@ -185,9 +188,28 @@ class MemoryAudit:
         return tuple(entry for entry, _ in zip(found, range(at_most), strict=False))
 
 
-def memory_ledger(now: Callable[[], datetime] = clock.now) -> Ledger:
-    """A ledger that holds nothing yet and is gone with the process."""
+class MemoryWorksheets:
+    """Which patients have a worksheet."""
+
+    def __init__(self, book: MemoryRuns) -> None:
+        self._book = book
+
+    async def number(self, patient: PatientKey, trial: str) -> int | None:
+        """The number of the assessment that holds of a patient."""
+        return next(
+            (stored.number for stored in self._book.current(trial, patient.base) if stored.patient == patient), None
+        )
+
+
+def memory_ledger(now: Callable[[], datetime] = clock.now, book: MemoryRuns | None = None) -> Ledger:
+    """A ledger that holds nothing yet and is gone with the process; `book` holds the nightly runs."""
     cards = MemoryCards()
     return Ledger(
-        cards, MemoryFeedback(cards), MemoryDecisions(), MemorySuppressions(), MemoryReplays(now), MemoryAudit()
+        cards,
+        MemoryFeedback(cards),
+        MemoryDecisions(),
+        MemorySuppressions(),
+        MemoryReplays(now),
+        MemoryAudit(),
+        MemoryWorksheets(book or MemoryRuns()),
     )

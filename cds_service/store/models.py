@@ -20,7 +20,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, Larg
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration these models stand for."""
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")
@@ -70,6 +70,7 @@ class CardRow(Table):
     fingerprint: Mapped[str]
     outcomes: Mapped[dict[str, str]] = mapped_column(JSON)
     issuer: Mapped[str] = mapped_column(Text)
+    tenant: Mapped[str] = mapped_column(Text, server_default="")
     shown_at: Mapped[datetime]
     last_shown_at: Mapped[datetime | None]
 

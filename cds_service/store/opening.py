@@ -40,7 +40,8 @@ def open_store(setting: str | None, now: Callable[[], datetime] = clock.now) -> 
     Raises ConfigurationError where the database is not to be had or not prepared.
     """
     if setting == MEMORY:
-        return Store(memory_ledger(now), lambda: True, lambda: None, MemoryWorklist())
+        book = MemoryWorklist()
+        return Store(memory_ledger(now, book), lambda: True, lambda: None, book)
     engine = open_engine(database_url(setting))
     try:
         schema.make_ready(engine)

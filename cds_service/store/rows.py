@@ -16,6 +16,7 @@ from cds_service.screening.entries import (
     PatientKey,
     ShownCard,
     Suppression,
+    System,
 )
 
 Values = dict[str, Any]
@@ -34,7 +35,8 @@ def card_row(card: ShownCard) -> Values:
         "hook": card.hook,
         "fingerprint": card.fingerprint,
         "outcomes": dict(card.outcomes),
-        "issuer": card.issuer,
+        "issuer": card.system.issuer,
+        "tenant": card.system.tenant,
         "shown_at": card.shown_at,
         "last_shown_at": card.last_shown_at,
     }
@@ -54,7 +56,7 @@ def read_card(row: Row[Any]) -> ShownCard:
         shown_at=row.shown_at,
         outcomes=row.outcomes,
         last_shown_at=row.last_shown_at,
-        issuer=row.issuer,
+        system=System(row.issuer, row.tenant),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
@@ -22,6 +22,7 @@ from cds_service.screening.entries import (
     ShownCard,
     Suppression,
     SuppressionCount,
+    System,
 )
 from cds_service.screening.ports import Ledger
 from cds_service.store import rows
@@ -33,6 +34,7 @@ from cds_service.store.writing import WriteBehind
 _TABLES = Table.metadata.tables
 CARDS, FEEDBACK, DECISIONS = _TABLES["cards"], _TABLES["feedback"], _TABLES["decisions"]
 SUPPRESSIONS, REPLAYS, AUDIT = _TABLES["suppressions"], _TABLES["replays"], _TABLES["audit"]
+ASSESSMENTS = _TABLES["assessments"]
 
 
 def _insert(engine: Engine, table: Any) -> Any:  # noqa: ANN401  one of two dialects' own statements
@@ -43,17 +45,25 @@ def _insert(engine: Engine, table: Any) -> Any:  # noqa: ANN401  one of two dial
     return insert(table)
 
 
-_CARDS_OF_PATIENT = (
+_LATEST_CARD = (
     select(CARDS)
     .where(
         CARDS.c.patient_id == bindparam("id"),
         CARDS.c.patient_base == bindparam("base"),
         CARDS.c.trial == bindparam("of_trial"),
+        CARDS.c.user_ref == bindparam("user"),
+        CARDS.c.issuer == bindparam("of_issuer"),
+        CARDS.c.tenant == bindparam("of_tenant"),
     )
     .order_by(CARDS.c.shown_at.desc())
     .limit(1)
 )
-_CARDS_OF_USER = _CARDS_OF_PATIENT.where(CARDS.c.user_ref == bindparam("user"))
+_SHOWN_TO = select(CARDS.c.uuid).where(
+    CARDS.c.uuid.in_(bindparam("uuids", expanding=True)),
+    CARDS.c.issuer == bindparam("of_issuer"),
+    CARDS.c.tenant == bindparam("of_tenant"),
+)
+_AT_A_TIME = 500
 _CARD = select(CARDS).where(CARDS.c.uuid == bindparam("card_uuid"))
 _SHOWN_AGAIN = update(CARDS).where(CARDS.c.uuid == bindparam("card_uuid")).values(last_shown_at=bindparam("again_at"))
 
@@ -74,20 +84,33 @@ class SqlCards:
         """Note that the same card was shown again."""
         self._writer.add(_SHOWN_AGAIN, {"card_uuid": uuid, "again_at": at})
 
-    async def latest(self, patient: PatientKey, trial: str, user: str | None = None) -> ShownCard | None:
-        """The card shown last for a patient and trial, to this user or to anyone."""
-        about = {"id": patient.id, "base": patient.base, "of_trial": trial}
-        if user is None:
-            return await self._one(_CARDS_OF_PATIENT, about)
-        return await self._one(_CARDS_OF_USER, about | {"user": user})
+    async def latest(self, patient: PatientKey, trial: str, user: str, system: System) -> ShownCard | None:
+        """The card shown last for a patient and trial to this user of this record system."""
+        about = {"id": patient.id, "base": patient.base, "of_trial": trial, "user": user}
+        return await self._one(_LATEST_CARD, about | _of(system))
 
     async def find(self, uuid: str) -> ShownCard | None:
         """The card of a uuid."""
         return await self._one(_CARD, {"card_uuid": uuid})
 
+    async def shown_to(self, system: System, uuids: Collection[str]) -> frozenset[str]:
+        """Which of these cards were shown to users of this record system."""
+        asked = sorted(uuids)
+        parts = [asked[start : start + _AT_A_TIME] for start in range(0, len(asked), _AT_A_TIME)]
+
+        def find(connection: Connection) -> frozenset[str]:
+            rows = (connection.execute(_SHOWN_TO, {"uuids": part} | _of(system)) for part in parts)
+            return frozenset(uuid for found in rows for uuid in found.scalars())
+
+        return await self._asking.transact(find)
+
     async def _one(self, statement: Any, about: dict[str, str]) -> ShownCard | None:  # noqa: ANN401
         found = await self._asking.ask(lambda connection: connection.execute(statement, about).first())
         return None if found is None else rows.read_card(found)
+
+
+def _of(system: System) -> dict[str, str]:
+    return {"of_issuer": system.issuer, "of_tenant": system.tenant}
 
 
 _FEEDBACK_COLUMNS = (
@@ -309,6 +332,26 @@ class SqlAudit:
         return tuple(rows.read_audit(row) for row in found)
 
 
+_WORKSHEET = select(ASSESSMENTS.c.id).where(
+    ASSESSMENTS.c.trial == bindparam("of_trial"),
+    ASSESSMENTS.c.patient_base == bindparam("base"),
+    ASSESSMENTS.c.patient_id == bindparam("id"),
+    ASSESSMENTS.c.superseded.is_(False),
+)
+
+
+class SqlWorksheets:
+    """Which patients have a worksheet."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    async def number(self, patient: PatientKey, trial: str) -> int | None:
+        """The number of the assessment that holds of a patient."""
+        about = {"id": patient.id, "base": patient.base, "of_trial": trial}
+        return await self._asking.ask(lambda connection: connection.execute(_WORKSHEET, about).scalar())
+
+
 def sql_ledger(engine: Engine, asking: Asking, writer: WriteBehind) -> Ledger:
     """The ledger in a database whose tables are ready."""
     return Ledger(
@@ -318,6 +361,7 @@ def sql_ledger(engine: Engine, asking: Asking, writer: WriteBehind) -> Ledger:
         SqlSuppressions(engine, asking, writer),
         SqlReplays(engine, asking),
         SqlAudit(asking, writer),
+        SqlWorksheets(asking),
     )
 
 

@@ -169,4 +169,5 @@ def _run(app: FastAPI | str, settings: Settings, host: str, port: int, workers: 
 
 
 def _log_to_stderr(settings: Settings) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")

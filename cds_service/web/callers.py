@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -10,14 +11,22 @@ from starlette.exceptions import HTTPException
 
 from cds_service.config import is_loopback
 
-_PROXY_HEADERS = (
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
+_PROXY_HEADERS = frozenset(
+    {
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-original-host",
+        b"x-original-url",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+    }
 )
+_FORWARDED = b"x-forwarded"
+_LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
 def check_caller(request: Request) -> None:
@@ -26,7 +35,7 @@ def check_caller(request: Request) -> None:
     The name: a page of another site can make its own name lead to this machine, and then
     read what is answered to it as if it were its own (DNS rebinding).
     """
-    if any(name in request.headers for name in _PROXY_HEADERS):
+    if any(name in _PROXY_HEADERS or name.startswith(_FORWARDED) for name, _ in request.headers.raw):
         raise HTTPException(
             403, "unsigned calls are accepted on this machine only, and this one came through a proxy: call directly"
         )
@@ -47,6 +56,15 @@ def check_operator(request: Request) -> None:
     origin = _host_of(request.headers.get("origin", ""))
     if origin and not is_loopback(origin):
         raise HTTPException(403, "this is answered on this machine only: open it on 127.0.0.1")
+
+
+def worksheets_address(request: Request) -> str:
+    """Where a caller from this machine finds the worksheets: "http://127.0.0.1:8000/worklist".
+
+    The pages are answered on this machine only, so for any other name the address is empty.
+    """
+    host = request.headers.get("host", "")
+    return f"http://{host}/worklist" if _LOOPBACK_HOST.fullmatch(host) else ""
 
 
 def _named(request: Request) -> str:

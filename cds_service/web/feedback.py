@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from cds_service.cds import wire
 from cds_service.cds.feedback import read_outcomes
+from cds_service.screening.reporting import take_feedback
 from cds_service.screening.speaking import Silence
 from cds_service.web.bodies import check_media_type, read_body
 from cds_service.web.callers import check_operator
@@ -28,12 +29,12 @@ def feedback_routes(desk: HookDesk) -> APIRouter:
     ledger = desk.service.ledger
 
     async def take(service_id: str, hook: str, request: Request) -> Response:
-        await desk.gate(request)
+        asker = await desk.gate(request)
         check_media_type(request)
         outcomes = wire.read_feedback(await read_body(request, min(_MAX_BYTES, desk.max_body_bytes)))
         feedback = read_outcomes(outcomes, service_id, hook, desk.now())
         if feedback:
-            await ledger.feedback.record(feedback)
+            await take_feedback(ledger, feedback, asker.system)
         counted = Counter(one.outcome.value for one in feedback)
         told = " ".join(f"{outcome}={count}" for outcome, count in sorted(counted.items()))
         _LOG.info("feedback service=%s %s", service_id, told or "none")

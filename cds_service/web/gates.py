@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
@@ -16,7 +17,8 @@ from cds_service.cds.answering import Asker
 from cds_service.cds.tokens import Refused
 from cds_service.cds.trust import Trust
 from cds_service.errors import NotTrusted
-from cds_service.web.callers import check_caller
+from cds_service.screening.entries import System
+from cds_service.web.callers import check_caller, worksheets_address
 from cds_service.web.limits import Allowances
 
 Gate = Callable[[Request], Awaitable[Asker]]
@@ -26,13 +28,15 @@ Gate = Callable[[Request], Awaitable[Asker]]
 async def this_machine_only(request: Request) -> Asker:
     """The gate while calls cannot be verified: unsigned calls from this machine itself."""
     check_caller(request)
-    return Asker()
+    return Asker(worksheets=worksheets_address(request))
 
 
 def trusted_systems_only(trust: Trust, allowances: Allowances, count_refusal: Callable[[str], None]) -> Gate:
     """The gate of signed calls. A token is used up last, so that a call sent away for its number can be sent again."""
 
     async def gate(request: Request) -> Asker:
+        clock = asyncio.get_running_loop().time
+        came = clock()
         try:
             verified = await trust.verify(request.headers.getlist("authorization"), request.scope["path"])
             allowances.take(verified.client.issuer)
@@ -41,6 +45,6 @@ def trusted_systems_only(trust: Trust, allowances: Allowances, count_refusal: Ca
             count_refusal(refusal.reason.value)
             raise NotTrusted("the call is not signed by an EHR that is trusted") from None
         client = verified.client
-        return Asker(client.issuer, verified.token.tenant or "", client.servers)
+        return Asker(System(client.issuer, verified.token.tenant or ""), client.servers, waited=clock() - came)
 
     return gate

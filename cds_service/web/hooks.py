@@ -20,12 +20,17 @@ from cds_service.screening.entries import Asked, AuditEntry, PatientKey
 from cds_service.web.bodies import check_media_type, read_body
 from cds_service.web.errors import status_of
 from cds_service.web.gates import Gate, this_machine_only
+from cds_service.web.limits import Allowance
 from cds_service.web.metrics import HookMetrics
 from cds_service.web.openapi import describe_discovery, describe_hook
 
 _LOG = logging.getLogger(__name__)
 _NOBODY = PatientKey("", "")
 _REFUSED = frozenset({401, 403, 429})
+_FROM_STRANGERS = frozenset({401, 403})
+REFUSALS_A_MINUTE = 60
+"""Refused calls of strangers a minute that each worker adds to the audit trail: nothing can be taken out of it again,
+and whoever floods the service must not fill the disk. All are counted in /metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class HookDesk:
     gate: Gate = this_machine_only
     now: Callable[[], datetime] = clock.now
     metrics: HookMetrics = field(default_factory=HookMetrics)
+    refusals: Allowance = field(default_factory=lambda: Allowance(REFUSALS_A_MINUTE, time.monotonic()))
 
     @property
     def hooks(self) -> dict[str, str]:
@@ -112,7 +118,8 @@ async def _visited(service_id: str, desk: HookDesk, hook: str, request: Request)
         seconds = time.perf_counter() - started
         _log(service_id, seconds, visit)
         desk.metrics.answered(service_id, visit.status, seconds, cards=1 if visit.answer and visit.answer.card else 0)
-        desk.service.ledger.audit.note(_audited(desk, hook, service_id, visit))
+        if visit.status not in _FROM_STRANGERS or not desk.refusals.take(time.monotonic()):
+            desk.service.ledger.audit.note(_audited(desk, hook, service_id, visit))
 
 
 async def _answer(desk: HookDesk, hook: str, service_id: str, request: Request, visit: _Visit) -> Answer:
@@ -128,8 +135,8 @@ def _audited(desk: HookDesk, hook: str, service_id: str, visit: _Visit) -> Audit
     call, answer = visit.call, visit.answer
     return AuditEntry(
         at=desk.now(),
-        issuer=visit.asker.issuer,
-        tenant=visit.asker.tenant,
+        issuer=visit.asker.system.issuer,
+        tenant=visit.asker.system.tenant,
         user=call.user.key if call is not None else "",
         patient=patient_key(call, visit.asker) if call is not None else _NOBODY,
         service=service_id,

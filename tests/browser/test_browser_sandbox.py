@@ -100,6 +100,39 @@ def test_a_candidate_gets_a_card_and_accepting_it_makes_a_task(page, fhir):
     expect(page.locator(f".chart a[href='/resources/{reference}']")).to_be_visible()
 
 
+def test_what_was_not_taken_stays_on_offer_and_every_order_is_accepted_by_the_server(page, fhir):
+    def orders():
+        found = httpx.get(f"{fhir}/ServiceRequest?patient=Patient/sbx-prostate-half-labs&_count=100", trust_env=False)
+        return {entry["resource"]["id"]: entry["resource"] for entry in found.json().get("entry", ())}
+
+    before = orders()
+    open_chart(page, "Dataless, Elm")
+    card = page.locator("article.card")
+    card.get_by_role("button", name="Order the missing laboratory tests").click()
+    expect(card.get_by_role("status")).to_contain_text("Done: Order the missing laboratory tests.")
+    made = {identity: order for identity, order in orders().items() if identity not in before}
+    assert {order["status"] for order in made.values()} == {"draft"}
+    assert len(made) == card.locator("a[href^='/resources/ServiceRequest/']").count() > 0
+    expect(card.locator("button.accept")).to_have_text(["Refer to the EXTEND-OP trial team"])
+    card.locator("button.accept").click()
+    expect(card.get_by_role("status")).to_contain_text("Refer to the EXTEND-OP trial team.")
+    expect(card.locator("a[href^='/resources/Task/']")).to_have_count(1)
+    expect(card.locator("button.accept")).to_have_count(0)
+
+
+def test_the_advice_on_an_order_comes_into_view(page):
+    open_chart(page, "Testwell, Opal")
+    page.get_by_role("button", name="Sign").click()
+    expect(page.locator("#support")).to_contain_text("Asked because an order is about to be signed.")
+    expect(page.locator("article.card h3")).to_be_in_viewport()
+
+
+def test_the_developer_sees_the_call_without_scrolling(page):
+    open_chart(page, "Testwell, Opal")
+    page.get_by_role("button", name="Developer view").click()
+    expect(page.get_by_role("link", name="Request and response")).to_be_in_viewport()
+
+
 def test_an_ineligible_patient_gets_no_card(page):
     open_chart(page, "Testham, Willow")
     expect(page.locator("#support")).to_contain_text("No recommendation for this patient.")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from ledgers import ANNA, DOCTOR, NOON, TRIAL, card, decision, entry, feedback, later, suppression, wait_for
+from ledgers import ANNA, DOCTOR, EHR, NOON, TRIAL, card, decision, entry, feedback, later, suppression, wait_for
 from sqlalchemy import Engine, event
 
 from cds_service.screening.entries import (
@@ -20,39 +20,61 @@ from cds_service.screening.entries import (
     FeedbackOutcome,
     PatientKey,
     SuppressionCount,
+    System,
 )
 from cds_service.screening.ports import Ledger
 
+OTHER_SYSTEMS = [
+    System("https://ehr.example", "south"),
+    System("https://ehr.example"),
+    System("https://other.example", "north"),
+    System(),
+]
 ODD = 'Ünïcode ’ " ; -- \\ %s {} 你好 🙂'
 
 
 class TestCards:
     def test_nothing_is_found_before_anything_is_shown(self, ledger: Ledger) -> None:
-        assert wait_for(ledger.cards.latest(ANNA, TRIAL)) is None
+        assert wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR, EHR)) is None
         assert wait_for(ledger.cards.find("c1")) is None
 
     def test_a_card_comes_back_as_it_was(self, ledger: Ledger) -> None:
         shown = card(fingerprint=ODD, outcomes={"age": "pass", ODD: ""}, shown_at=NOON)
         wait_for(ledger.cards.shown(shown))
         assert wait_for(ledger.cards.find("c1")) == shown
-        assert wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR)) == shown
+        assert wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR, EHR)) == shown
 
     def test_the_latest_is_the_one_shown_last_whatever_the_order_written(self, ledger: Ledger) -> None:
         for uuid, hours in (("c1", 0), ("c3", 2), ("c2", 1)):
             wait_for(ledger.cards.shown(card(uuid, shown_at=later(hours=hours))))
-        found = wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR))
+        found = wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR, EHR))
         assert found is not None
         assert found.uuid == "c3"
 
     def test_a_user_has_cards_of_their_own(self, ledger: Ledger) -> None:
         wait_for(ledger.cards.shown(card("c1")))
         wait_for(ledger.cards.shown(card("c2", user="Practitioner/other", shown_at=later(hours=1))))
-        mine = wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR))
-        anyones = wait_for(ledger.cards.latest(ANNA, TRIAL))
+        mine = wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR, EHR))
         assert mine is not None
-        assert anyones is not None
-        assert (mine.uuid, anyones.uuid) == ("c1", "c2")
-        assert wait_for(ledger.cards.latest(ANNA, TRIAL, "Practitioner/third")) is None
+        assert mine.uuid == "c1"
+        assert wait_for(ledger.cards.latest(ANNA, TRIAL, "Practitioner/third", EHR)) is None
+
+    @pytest.mark.parametrize("other", OTHER_SYSTEMS)
+    def test_a_record_system_has_cards_of_its_own(self, ledger: Ledger, other: System) -> None:
+        wait_for(ledger.cards.shown(card("c1")))
+        wait_for(ledger.cards.shown(card("c2", system=other, shown_at=later(hours=1))))
+        mine, theirs = (wait_for(ledger.cards.latest(ANNA, TRIAL, DOCTOR, system)) for system in (EHR, other))
+        assert mine == card("c1")
+        assert theirs == card("c2", system=other, shown_at=later(hours=1))
+
+    @pytest.mark.parametrize("other", OTHER_SYSTEMS)
+    def test_who_was_shown_which_card_can_be_asked_of_many(self, ledger: Ledger, other: System) -> None:
+        for uuid, system in (("c1", EHR), ("c2", other), ("c3", EHR)):
+            wait_for(ledger.cards.shown(card(uuid, system=system)))
+        asked = ["c1", "c2", "c3", ODD, *(f"never-{number}" for number in range(1200))]
+        assert wait_for(ledger.cards.shown_to(EHR, asked)) == {"c1", "c3"}
+        assert wait_for(ledger.cards.shown_to(other, asked)) == {"c2"}
+        assert wait_for(ledger.cards.shown_to(EHR, [])) == frozenset()
 
     @pytest.mark.parametrize(
         ("patient", "trial"),
@@ -66,7 +88,7 @@ class TestCards:
     )
     def test_another_patient_or_trial_has_none(self, ledger: Ledger, patient: PatientKey, trial: str) -> None:
         wait_for(ledger.cards.shown(card()))
-        assert wait_for(ledger.cards.latest(patient, trial)) is None
+        assert wait_for(ledger.cards.latest(patient, trial, DOCTOR, EHR)) is None
 
     def test_a_card_is_written_once(self, ledger: Ledger) -> None:
         first = card()

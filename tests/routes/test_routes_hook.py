@@ -15,7 +15,7 @@ from hooks import AS_OF, as_bytes, bundle, by_kind, call, outcome, patient, sett
 
 from cds_service.bootstrap import build_trial_service
 from cds_service.catalog.loading import load_catalog
-from cds_service.cds.answering import Answer, Moment, TrialService
+from cds_service.cds.answering import Answer, Asker, Moment, TrialService
 from cds_service.cds.prefetch import read_prefetch
 from cds_service.cds.wire import HookCall, read_call
 from cds_service.domain.assessments import as_json
@@ -45,7 +45,7 @@ def record(identity: str) -> tuple[Json, ...]:
 
 
 class FhirServer:
-    """A FHIR server of two rows a page, which also holds somebody else's records and gives them away."""
+    """A FHIR server of two rows a page, which gives somebody else's record away beside the patient's own."""
 
     def __init__(self, resources: tuple[Json, ...], broken: dict[str, httpx.Response] | None = None) -> None:
         self.resources = resources
@@ -60,7 +60,8 @@ class FhirServer:
         rows = [resource for resource in self.resources if resource["resourceType"] == name]
         if name == "Patient":
             return httpx.Response(200, json=rows[0])
-        rows.append(elses(name))
+        if rows:
+            rows.append(elses(name))
         codes = request.url.params.get("code")
         if codes:
             rows = [
@@ -160,6 +161,8 @@ ANSWERS_ON_CONDITIONS = [
     "other-malignancy",
 ]
 FAILURES: list[tuple[str, Json, dict[str, httpx.Response] | None]] = [
+    ("somebody else's only", {"conditions": bundle(elses("Condition"))}, None),
+    ("somebody else's only, from the server", {}, {"Condition": httpx.Response(200, json=bundle(elses("Condition")))}),
     ("absent, no server", {}, None),
     ("failed at the client", {"conditions": outcome()}, None),
     ("failed inside a Bundle", {"conditions": bundle(outcome())}, None),
@@ -190,6 +193,15 @@ def test_conditions_that_are_none_are_none() -> None:
     prefetch = by_kind(record(FITTING)) | {"conditions": None}
     found = by_hook(FITTING, prefetch)
     assert found.verdict("effusion").outcome is Outcome.PASS
+
+
+def test_the_time_it_took_to_find_out_who_asks_comes_off_the_time_to_answer() -> None:
+    server = FhirServer(record(FITTING))
+    ours = asked(FITTING, {"patient": by_kind(record(FITTING))["patient"]}, server)
+    delivered = read_prefetch(ours.prefetch, FITTING)
+    for waited, outcome_of_effusion in ((0.0, Outcome.PASS), (20.0, Outcome.UNKNOWN)):
+        found = run(server, lambda http, at=waited: service().screen(ours, delivered, http, AS_OF, Asker(waited=at)))
+        assert found.assessment.verdict("effusion").outcome is outcome_of_effusion
 
 
 def test_somebody_elses_records_do_not_count() -> None:

@@ -21,6 +21,7 @@ from cds_service.screening.entries import (
     FeedbackOutcome,
     PatientKey,
     ShownCard,
+    System,
 )
 from cds_service.screening.silence import (
     REFERRAL,
@@ -216,5 +217,7 @@ def test_calls_that_arrive_together_give_one_card_and_users_their_own() -> None:
         card_uuid(PATIENT, "extend-op", said("A"), before),
         card_uuid(PatientKey("https://other.example", "p"), "extend-op", said("A"), None),
         card_uuid(PATIENT, "another-trial", said("A"), None),
+        card_uuid(PATIENT, "extend-op", said("A"), None, System("https://ehr.example")),
+        card_uuid(PATIENT, "extend-op", said("A"), None, System("https://ehr.example", "north")),
     }
-    assert len(others | {first}) == 6
+    assert len(others | {first}) == 8

@@ -180,7 +180,20 @@ def test_a_site_names_its_own_record_of_the_study() -> None:
     assert Desk().cards(body(prefetch=by_kind([*record(), found]))) != []
 
 
-@pytest.mark.parametrize("user", ["Patient/sbx-colon-liver", "RelatedPerson/mother"])
+NO_CLINICIANS = [
+    "Patient/sbx-colon-liver",
+    "RelatedPerson/mother",
+    "https://ehr.example/fhir/Patient/sbx-colon-liver",
+    "https://ehr.example/fhir/RelatedPerson/1/_history/2",
+    "https://ehr.example/Practitioner/Patient/1",
+    "patient/sbx-colon-liver",
+    " Patient/sbx-colon-liver ",
+    "Patient/",
+    "Patient",
+]
+
+
+@pytest.mark.parametrize("user", NO_CLINICIANS)
 @pytest.mark.parametrize("hook", ["patient-view", "encounter-start", "order-sign"])
 def test_no_card_for_patients_and_relatives(desk: Desk, user: str, hook: str) -> None:
     orders = [drug()] if hook == "order-sign" else []

@@ -6,9 +6,12 @@ import asyncio
 import dataclasses
 import json
 from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
 from typing import Any
 
 import pytest
+from fitting import Desk, body, drug, scan
+from hooks import AS_OF
 
 from cds_service.bootstrap import build_trial_service
 from cds_service.cds.answering import Moment, TrialService
@@ -137,3 +140,40 @@ def test_nothing_is_kept_where_the_setting_is_zero() -> None:
     service, counted = a_service(RecentCalls())
     ask(service, a_call(), a_call())
     assert counted.times == 2
+
+
+def test_the_same_record_with_other_orders_is_spoken_of_in_other_words() -> None:
+    desk = Desk()
+    sent = [
+        body(),
+        body("order-sign", drug()),
+        body("order-sign", scan()),
+        body("order-sign", drug("51499"), scan()),
+        body(),
+    ]
+    said = [desk.cards(one)[0]["detail"].partition("\n\n**Why**")[0] for one in (*sent, *sent)]
+    assert said[:5] == said[5:]
+    plain, drugs, scans, both, again = said[:5]
+    assert plain == again
+    assert "Why now" not in plain
+    assert "new systemic therapy: irinotecan" in drugs
+    assert "a staging scan" not in drugs
+    assert "a staging scan" in scans
+    assert "irinotecan" not in scans
+    assert "new systemic therapy: irinotecan and a staging scan" in both
+
+
+def test_words_for_ever_other_orders_do_not_pile_up() -> None:
+    service = dataclasses.replace(build_trial_service(Settings()), recent=RecentCalls(timedelta(minutes=15)))
+    names = ("docetaxel", "gemcitabine", "paclitaxel", "carboplatin")
+    orders = [
+        [drug(None, id=name, medicationCodeableConcept={"text": name}) for name in chosen]
+        for size in (1, 2, 3)
+        for chosen in combinations(names, size)
+    ]
+    calls = [read_call(json.dumps(body("order-sign", *chosen)).encode(), "order-sign") for chosen in orders]
+    answers = ask(service, *calls, day=AS_OF)
+    assert len({answer.response.cards[0].detail for answer in answers}) == 14
+    came = service.recent.find(service.recent.key(calls[0], AS_OF), service.sender.trial)
+    assert came is not None
+    assert 0 < len(came.details) <= 8

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ledgers import ANNA, TRIAL, card, sqlite_store, wait_for
+from ledgers import card, sqlite_store, wait_for
 
 from cds_service.errors import ConfigurationError
 from cds_service.store.engines import database_url
@@ -77,7 +77,7 @@ def test_what_one_process_writes_another_reads(tmp_path: Path) -> None:
     with sqlite_store(tmp_path) as store:
         wait_for(store.ledger.cards.shown(card()))
         with sqlite_store(tmp_path) as other:
-            assert wait_for(other.ledger.cards.latest(ANNA, TRIAL)) == card()
+            assert wait_for(other.ledger.cards.find("c1")) == card()
 
 
 CLAIM = """

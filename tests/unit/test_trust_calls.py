@@ -34,7 +34,7 @@ from signing import (
 from cds_service.cds.answering import Asker, patient_key
 from cds_service.cds.wire import HookCall
 from cds_service.fhir.servers import AllowedServers
-from cds_service.screening.entries import PatientKey
+from cds_service.screening.entries import PatientKey, System
 from cds_service.web.app import create_app
 
 JSON = {"Content-Type": "application/json"}
@@ -117,6 +117,18 @@ def test_loopback_and_proxies_are_no_reason_either_way(app: FastAPI) -> None:
     through = JSON | bearer(sign(claims())) | {"X-Forwarded-For": "192.0.2.1", "Host": "cds.example"}
     body = json.dumps(call(prefetch={"patient": patient()}))
     assert ask("POST", PATH, to=app, headers=through, content=body).status_code == 200
+
+
+def test_a_flood_of_refused_calls_is_counted_and_does_not_fill_the_audit(tmp_path: Path) -> None:
+    app = signed_app(tmp_path, changed={"database_url": "memory:"})
+    for _ in range(200):
+        assert fire(app, "").status_code == 401
+    assert fire(app).status_code == 200
+    assert metric(app, 'cds_refused_calls_total{reason="no_token"}') == 200
+    found = [entry["resource"]["outcomeDesc"] for entry in ask("GET", "/api/audit", to=app).json()["entry"]]
+    assert found[0] == "The call was refused: 401"
+    assert found[-1] == "No card was shown: NOT_ESTABLISHED"
+    assert 60 <= len(found) < 100
 
 
 def test_the_host_header_does_not_make_an_audience(app: FastAPI) -> None:
@@ -271,7 +283,7 @@ def test_the_entrys_server_is_asked_and_does_not_lead_elsewhere(app: FastAPI, el
     ],
 )
 def test_a_patient_belongs_to_a_server_the_caller_may_point_to(server: str | None, base: str) -> None:
-    asker = Asker("https://north.example", "", AllowedServers([ISSUER], loopback=False))
+    asker = Asker(System("https://north.example"), AllowedServers([ISSUER], loopback=False))
     asked = HookCall(**(dict.fromkeys(HookCall.__struct_fields__) | {"patient_id": "p", "fhir_server": server}))
     assert patient_key(asked, asker) == PatientKey(base, "p")
 

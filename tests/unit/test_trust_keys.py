@@ -204,6 +204,26 @@ def test_a_call_that_is_given_up_does_not_stop_the_fetch_of_others() -> None:
     assert asyncio.run(one_gives_up()) is not None
 
 
+def test_a_call_does_not_wait_long_and_the_fetch_goes_on_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.cds.keys.WAIT_SECONDS", 0.01)
+
+    async def slow_at_first() -> Any:
+        answer = asyncio.Event()
+
+        async def fetch(_: str) -> bytes:
+            await answer.wait()
+            return json.dumps(public(ec_key())).encode()
+
+        keys = FetchedKeys(JKU, fetch, lambda: 1_000.0)
+        for _ in range(2):
+            with pytest.raises(KeysAway):
+                await keys.find("ec", "ES384")
+        answer.set()
+        return await keys.find("ec", "ES384")
+
+    assert asyncio.run(slow_at_first()) is not None
+
+
 ANSWERS: list[tuple[str, Callable[[], Any]]] = [
     ("not found", lambda: httpx.Response(404)),
     ("redirected", lambda: httpx.Response(302, headers={"Location": "http://169.254.169.254/"})),

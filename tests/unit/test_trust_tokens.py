@@ -195,6 +195,7 @@ BAD: list[tuple[str, Callable[[], str], Refusal]] = [
     ("aud with a number in it", lambda: sign(good(aud=[ENDPOINT, 7])), Refusal.MALFORMED),
     ("tenant missing", lambda: sign(good(tenant=None)), Refusal.TENANT),
     ("tenant of another hospital", lambda: sign(good(tenant="south")), Refusal.TENANT),
+    ("tenant too long", lambda: sign(good(tenant="n" * 256)), Refusal.TENANT),
     ("tenant a list", lambda: sign(good(tenant=["north"])), Refusal.MALFORMED),
     # When.
     ("exp missing", lambda: sign(good(exp=None)), Refusal.MALFORMED),
@@ -340,6 +341,8 @@ def test_a_client_without_tenants_accepts_any_and_none() -> None:
     anyone = {"tenants": frozenset[str]()}
     assert outcome(sign(good(tenant="south")), trust(**anyone)) is None
     assert outcome(sign(good(tenant=None)), trust(**anyone)) is None
+    assert outcome(sign(good(tenant="n" * 255)), trust(**anyone)) is None
+    assert outcome(sign(good(tenant="n" * 256)), trust(**anyone)) is Refusal.TENANT
 
 
 def test_a_client_whose_jku_is_not_listed_may_not_name_one() -> None:

@@ -128,7 +128,28 @@ def test_the_limit_holds_for_a_body_of_unannounced_length(small: FastAPI) -> Non
     assert "CDS_MAX_BODY_BYTES" in problem(response)
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "X-Forwarded-Host"])
+PROXY_HEADERS = [
+    "Forwarded",
+    "Via",
+    "X-Real-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Original-Host",
+    "X-Original-URL",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "Fastly-Client-IP",
+    "X-Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Server",
+]
+
+
+@pytest.mark.parametrize("header", PROXY_HEADERS)
 def test_a_call_through_a_proxy_is_refused(header: str) -> None:
     response = ask("POST", SERVICE, content=json.dumps(call()), headers=JSON | {header: "192.0.2.1"})
     assert response.status_code == 403

@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from cds_service import clock
 from cds_service.errors import RemoteError
 from cds_service.sandbox.loading import is_loopback
-from cds_service.sandbox.pages.cards import card_views, keyed, suggestion_of
+from cds_service.sandbox.pages.cards import card_views, keyed, open_suggestions, suggestion_of
 from cds_service.sandbox.pages.chart import Person, open_chart, read_person, read_tasks, text
 from cds_service.sandbox.pages.hooks import CHART_HOOK, HookCall, HookClient
 from cds_service.sandbox.pages.ordering import choices, context_of, find_choice
@@ -230,7 +230,8 @@ def _shown(calls: Sequence[HookCall]) -> dict[str, Any]:
 async def accept(request: Request, call: str, card: str, suggestion: Annotated[str, Form(max_length=200)]) -> Response:
     """Writes what a suggestion proposes to the FHIR server, all or nothing, and reports it to the service.
 
-    A second click, or a form sent again, finds the card accepted and writes nothing.
+    A second click, or a form sent again, finds the suggestion taken and writes nothing; so does
+    another suggestion of a card of which one may be taken.
     """
     ward = _ward(request)
     made = ward.call(call)
@@ -238,17 +239,25 @@ async def accept(request: Request, call: str, card: str, suggestion: Annotated[s
     if chosen is None:
         raise HTTPException(404, "The card has no such suggestion.")
     async with ward.writing:
-        if made.outcomes.get(card, {}).get("kind") != "accepted":
-            made.outcomes[card] = await _take(ward, made, card, chosen)
+        if suggestion in open_suggestions(keyed(made)[card], made.outcomes.get(card)):
+            made.outcomes[card] = await _take(ward, made, card, chosen, suggestion)
     return _answer(request, made, card)
 
 
-async def _take(ward: Ward, call: HookCall, card: str, chosen: Json) -> Json:
+async def _take(ward: Ward, call: HookCall, card: str, chosen: Json, key: str) -> Json:
+    before = call.outcomes.get(card, {})
+    taken, written = before.get("taken", []), before.get("references", [])
     try:
         references = await ward.records.write(chosen.get("actions", ()))
     except RemoteError as error:
-        return {"kind": "failed", "text": str(error)}
-    outcome: Json = {"kind": "accepted", "text": chosen.get("label", ""), "references": references}
+        return {"kind": "failed", "text": str(error), "taken": taken, "references": written}
+    words = "; ".join(part for part in (before.get("text", "") if taken else "", chosen.get("label", "")) if part)
+    outcome: Json = {
+        "kind": "accepted",
+        "text": words,
+        "taken": [*taken, key],
+        "references": [*written, *references],
+    }
     if "uuid" in chosen:
         report = {"card": card, "outcome": "accepted", "acceptedSuggestions": [{"id": chosen["uuid"]}]}
         outcome["feedback"] = await ward.hooks.feedback(call, report)

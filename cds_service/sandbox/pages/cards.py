@@ -21,7 +21,7 @@ WORDS = {"critical": "Critical", "warning": "Warning", "info": "Information"}
 
 @dataclass(frozen=True, slots=True)
 class CardView:
-    """One card ready to be shown; `outcome` holds what the user already did with it."""
+    """One card ready to be shown: the suggestions on offer; `outcome` holds what the user already did with it."""
 
     call: str
     key: str
@@ -53,6 +53,15 @@ def suggestion_of(card: Mapping[str, Any], key: str) -> Json | None:
     return {_suggestion_key(s, at): s for at, s in enumerate(card.get("suggestions", ()))}.get(key)
 
 
+def open_suggestions(card: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> list[str]:
+    """The keys of the suggestions still on offer: all, the untaken ones where any may be taken, else none."""
+    taken = (outcome or {}).get("taken", ())
+    keys = [_suggestion_key(s, at) for at, s in enumerate(card.get("suggestions", ()))]
+    if taken and card.get("selectionBehavior") != "any":
+        return []
+    return [key for key in keys if key not in taken]
+
+
 def _suggestion_key(suggestion: Mapping[str, Any], at: int) -> str:
     return str(suggestion.get("uuid", f"suggestion-{at}"))
 
@@ -61,6 +70,7 @@ def _view(call: HookCall, key: str, card: Mapping[str, Any]) -> CardView:
     indicator = card.get("indicator", "info")
     source = card.get("source", {})
     suggestions = ({**s, "key": _suggestion_key(s, at)} for at, s in enumerate(card.get("suggestions", ())))
+    on_offer = open_suggestions(card, call.outcomes.get(key))
     return CardView(
         call=call.id,
         key=key,
@@ -70,7 +80,7 @@ def _view(call: HookCall, key: str, card: Mapping[str, Any]) -> CardView:
         source=str(source.get("label", "unnamed source")),
         source_url=_web(source.get("url")),
         detail=markdown(str(card.get("detail", ""))),
-        suggestions=tuple(suggestions),
+        suggestions=tuple(s for s in suggestions if s["key"] in on_offer),
         links=tuple(link for link in card.get("links", ()) if _web(link.get("url"))),
         reasons=tuple(card.get("overrideReasons", ())),
         outcome=call.outcomes.get(key),
