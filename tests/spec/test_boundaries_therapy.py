@@ -28,7 +28,7 @@ RULES = TherapyRules(
 )
 ORDERED = "what is only ordered or planned, given for other reasons too, or not named may be a line"
 EARLY = "treatment shortly before the metastasis may count as a line"
-UNDATED = "a drug recorded without a date may be a line"
+UNDATED = "treatment recorded without a date may be a line"
 ENDOCRINE = "endocrine therapy alone may or may not count as a line"
 UNSTATED = "a numbered line does not say whether it was palliative"
 BEYOND = "drugs are recorded beyond the numbered lines"
@@ -174,7 +174,7 @@ def test_the_last_line_still_running_has_no_end() -> None:
         ([regimen("oxaliplatin", on=None)], 0, 0, ()),
         ([procedure("local-therapy/RLT/radiopharmaceutical", on="2025-01-10")], 0, 1, (ORDERED,)),
         ([procedure("local-therapy/RT/prior_local_therapy", on="2025-01-10")], 0, 0, ()),
-        ([procedure("local-therapy/RLT/radiopharmaceutical", on=None)], 0, 0, ()),
+        ([procedure("local-therapy/RLT/radiopharmaceutical", on=None)], 0, 1, (UNDATED,)),
     ],
 )
 def test_what_keeps_fewest_and_most_apart(drugs: list[object], least: int, most: int, doubts: tuple[str, ...]) -> None:
