@@ -53,7 +53,7 @@ def read_procedural_therapy(
 
 
 def _agents(done: Procedure) -> frozenset[str]:
-    """The drugs a procedure names; "drug not named" where it is systemic therapy of no name; none where it is neither."""
+    """The drugs a procedure names, "drug not named" for systemic therapy of no name, none for anything else."""
     named = of_concept(done.meanings, "agent")
     if named:
         return frozenset(meaning.group for meaning in named)

@@ -188,7 +188,7 @@ CHEMOTHERAPY = "systemic-therapy/SYSTEMIC/not-named"
     oxaliplatin |            |         | 2025-03    | 1      | 1    | yes     | any day of March is near
     oxaliplatin |            |         | 2025       | 1      | 2    | no      | perhaps not
     oxaliplatin |            |         |            | 1      | 2    | no      | no date
-    oxaliplatin |            |         | 2024-01-02 | 1      | 2    | yes     | a year before the metastasis: perhaps counted
+    oxaliplatin |            |         | 2024-01-02 | 1      | 2    | yes     | within a year before
     oxaliplatin |            |         | 2023-01-02 | 1      | 1    | yes     | long before the metastasis
                 |            |         | 2025-03-10 | 0      | 1    | no      | nothing else on record
     """
