@@ -302,8 +302,9 @@ def mappings_coverage(
     """Say which codes of a real source the mappings use, miss though they look relevant, or find ambiguous."""
     settings = read_settings()
     catalog = bootstrap.build_catalog(settings)
-    patients = _read_files(source, "export it to a folder first").patients
-    met = codings_of(found for record in patients for found in record.resources)
+    read = _read_files(source, "export it to a folder first")
+    _tell(read)
+    met = codings_of(found for record in read.patients for found in record.resources)
     print_coverage(coverage(met, catalog, bootstrap.build_relevance(settings)), _console(), every=every)
 
 
@@ -387,10 +388,15 @@ def _facts_of(source: str, patient: str | None, catalog: Catalog) -> tuple[Itera
         searches = bootstrap.build_searches(catalog)
         return [fetch_facts(source, patient.removeprefix("Patient/"), catalog, searches)], False
     found = _read_files(source, "a FHIR base URL begins with http:// or https://")
-    for note in found.notes:
-        typer.echo(f"cds-service: {note.reference}: {note.problem}", err=True)
+    _tell(found)
     records = [found.patient(patient)] if patient is not None else found.patients
     return (found.facts(record, catalog) for record in records), found.left_out > 0
+
+
+def _tell(source: Source) -> None:
+    """What was noticed of a source as a whole, to stderr."""
+    for note in source.notes:
+        _say(f"{note.reference}: {note.problem}")
 
 
 def _read_files(source: str, instead: str) -> Source:
