@@ -36,8 +36,6 @@ from cds_service.domain.procedural_therapy import read_procedural_therapy
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import CountedLine, TherapySummary
 
-_ADJUVANT_COUNTS_WITHIN_DAYS = 365
-
 
 @dataclass(frozen=True, slots=True)
 class TherapyHistory:
@@ -249,8 +247,8 @@ class _Counting:
         return self.rules.background_agents if fits else frozenset()
 
     def just_before(self, drug: Treatment) -> bool:
-        """Given before the metastasis and at most a year: some trials count such a line."""
-        since = days_after(self.index.earliest, -_ADJUVANT_COUNTS_WITHIN_DAYS)
+        """Given before the metastasis, and not long: some trials count such a line."""
+        since = days_after(self.index.earliest, -self.rules.adjuvant_within_days)
         return not self.for_metastasis(drug) and drug.last.latest >= since
 
     def for_metastasis(self, drug: Treatment) -> bool:

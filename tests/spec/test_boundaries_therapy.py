@@ -8,19 +8,19 @@ from datetime import date
 from typing import Any
 
 import pytest
-from build import drug, evidence, facts, numbered_line, person, procedure, regimen, when
+from build import disease_rules, drug, evidence, facts, numbered_line, person, procedure, regimen, therapy_rules, when
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, PriorLinesAtMost, TherapyRules
+from cds_service.domain.criteria import PriorLinesAtMost
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import DiseaseStatus, Kind, Medication, Response, TherapyLine
 from cds_service.domain.rules.lines import judge_prior_lines
 from cds_service.domain.therapy import TherapyHistory, read_therapy
 from cds_service.domain.verdicts import Finding
 
-RULES = TherapyRules(
+RULES = therapy_rules(
     substitutions=(frozenset({"cisplatin", "carboplatin"}),),
     background_agents=frozenset({"leuprolide"}),
     background_for=frozenset({"PROSTATE"}),
@@ -237,7 +237,7 @@ def test_a_progression_between_two_of_a_kind_makes_a_new_line() -> None:
 
 
 def judged(*found: object, index: str | None = "2025-01-01", **more: Any) -> Finding:
-    case = Case(facts(*found, of=person(), **more), DiseaseRules(therapy=RULES), frozenset({"CRC"}))
+    case = Case(facts(*found, of=person(), **more), disease_rules(therapy=RULES), frozenset({"CRC"}))
     case.__dict__["cancer"] = CancerPicture(types=frozenset({"CRC"}), since=when(index))
     return judge_prior_lines(PriorLinesAtMost(4), case, AsOf(date(2026, 11, 22)))
 

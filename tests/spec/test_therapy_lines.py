@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from build import drug, evidence, facts, numbered_line, person, procedure, regimen, when
+from build import disease_rules, drug, evidence, facts, numbered_line, person, procedure, regimen, therapy_rules, when
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, Outcome, PriorLinesAtMost, TherapyRules
+from cds_service.domain.criteria import Outcome, PriorLinesAtMost
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import DiseaseStatus, Kind, Medication, Response, TherapyLine
 from cds_service.domain.rules.lines import judge_prior_lines
@@ -18,7 +18,7 @@ from cds_service.domain.therapy import TherapyHistory, read_therapy
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Basis, Finding
 
-RULES = TherapyRules(
+RULES = therapy_rules(
     substitutions=(
         frozenset({"cisplatin", "carboplatin"}),
         frozenset({"fluorouracil", "capecitabine"}),
@@ -347,7 +347,7 @@ def test_an_explicit_none_is_zero_lines() -> None:
 
 
 def judged(*found: object, index: str | None = INDEX, **more: object) -> Finding:
-    case = Case(facts(*found, of=person(), **more), DiseaseRules(therapy=RULES), frozenset({"CRC"}))
+    case = Case(facts(*found, of=person(), **more), disease_rules(therapy=RULES), frozenset({"CRC"}))
     case.__dict__["cancer"] = CancerPicture(types=frozenset({"CRC"}), since=when(index))
     return judge_prior_lines(PriorLinesAtMost(4), case, AsOf(date(2026, 11, 22)))
 
