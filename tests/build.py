@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from cds_service.domain.codes import Meaning, MeaningBasis
+from cds_service.domain.criteria import DiseaseRules, LesionRules, StagingRules, TherapyRules
 from cds_service.domain.dates import PartialDate, parse_partial_date
 from cds_service.domain.facts import (
     Answer,
@@ -57,6 +58,31 @@ PATIENT = "Patient/p1"
 def when(text: str | None) -> PartialDate | None:
     """A recorded date, None for none."""
     return parse_partial_date(text) if text else None
+
+
+def lesion_rules(**more: Any) -> LesionRules:
+    """RECIST 1.1, as the trial applies it: 20 % and 5 mm, 10 mm, nodes 15 and 10 mm, sizes within 3 days of a scan."""
+    recist = {"grows_by_ratio": Decimal("0.20"), "grows_by_mm": Decimal(5), "measurable_mm": Decimal(10)}
+    nodes = {"measurable_node_mm": Decimal(15), "normal_node_below_mm": Decimal(10)}
+    return LesionRules(**{**recist, **nodes, "measured_within_days": 3, **more})
+
+
+def staging_rules(**more: Any) -> StagingRules:
+    """One staging within 14 days, at most 28 days old, the earlier one 42 to 112 days before, best 70."""
+    window = {"pre_baseline_from_days": 42, "pre_baseline_to_days": 112, "paired_best_days": 70}
+    return StagingRules(**{"set_within_days": 14, "baseline_within_days": 28, **window, **more})
+
+
+def therapy_rules(**more: Any) -> TherapyRules:
+    """30 days back, a regimen in 28 days, a gap of 120, covered within 120, adjuvant within 365."""
+    days = {"lookback_days": 30, "regimen_days": 28, "gap_days": 120, "history_within_days": 120}
+    return TherapyRules(**{**days, "adjuvant_within_days": 365, **more})
+
+
+def disease_rules(**more: Any) -> DiseaseRules:
+    """What EXTEND-OP's criteria share, without nodes unless given."""
+    rules = {"lesions": lesion_rules(), "staging": staging_rules(), "therapy": therapy_rules()}
+    return DiseaseRules(**{**rules, **more})
 
 
 def day(text: str) -> date:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from build import disease_rules
+
 from cds_service.domain import criteria as kinds
 from cds_service.domain.criteria import Criterion, CriterionKind, Exhibit, Outcome
 from cds_service.domain.trials import Trial
@@ -40,7 +42,7 @@ _EXCLUSION: dict[str, kinds.Rule] = {
 
 
 def trial() -> Trial:
-    """The trial, with default disease rules."""
+    """The trial, with the disease rules of EXTEND-OP but for nodes."""
     return Trial(
         id="made-up",
         version="1",
@@ -52,6 +54,7 @@ def trial() -> Trial:
             *(_criterion(name, CriterionKind.INCLUSION, rule) for name, rule in _INCLUSION.items()),
             *(_criterion(name, CriterionKind.EXCLUSION, rule) for name, rule in _EXCLUSION.items()),
         ),
+        rules=disease_rules(),
         types=TYPES,
         digest="sha256:0",
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cds_service.catalog.concepts import CodeRow
 from cds_service.catalog.descriptions import ScanDescriptions
+from cds_service.catalog.editions import Likeness
 from cds_service.catalog.lookups import AgentNames, CodeIndex, Lexicon
 from cds_service.catalog.sites import Site
 from cds_service.domain.codes import Meanings
@@ -73,6 +74,10 @@ class Catalog:
         within each concept.
         """
         return self.codes.meanings(system, code)
+
+    def likeness(self, system: str | None, code: str | None) -> Likeness:
+        """What a diagnosis code of an edition that is not mapped, or of an unknown system, may mean; never certain."""
+        return self.codes.likeness(system, code)
 
     def concepts(self, system: str | None, code: str | None) -> frozenset[str]:
         """The concepts a code belongs to, "lab" among them where it is a laboratory test."""

@@ -86,6 +86,9 @@ def _standing(item: Met, words: str, catalog: Catalog, relevance: Relevance) -> 
     if meanings:
         clash = _clash(meanings)
         return (Standing.AMBIGUOUS, clash) if clash else (Standing.USED, _told(meanings))
+    like = catalog.likeness(item.coding.system, item.coding.code) if item.resource_type == "Condition" else None
+    if like is not None and like.meanings:
+        return Standing.AMBIGUOUS, f"of {like.system}, likely at most: {_told(like.meanings)}"
     named = catalog.agents_named(words) if item.resource_type.startswith("Medication") else ()
     if named:
         return Standing.USED, f"{_told(named)}, by its name"

@@ -16,10 +16,10 @@ _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _EXHIBITS = {exhibit.value: exhibit for exhibit in Exhibit}
 
 
-def fill(kind: type[_Filled], entry: Entry, what: str) -> _Filled | None:
-    """The dataclass, None when a parameter is missing or wrong (each is noted)."""
+def fill(kind: type[_Filled], entry: Entry, what: str, *also: str) -> _Filled | None:
+    """The dataclass, None when a parameter is missing or wrong (each is noted); keys of `also` are read elsewhere."""
     known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]  # every kind is a dataclass
-    entry.only(known, what)
+    entry.only((*known, *also), what)
     before = len(entry.mistakes.found)
     hints = get_type_hints(kind)
     values = {name: _READERS[hints[name]](entry, name) for name in known if name in entry.block}

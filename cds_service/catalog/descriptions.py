@@ -75,6 +75,7 @@ class ScanDescriptions:
     no_scan_words: re.Pattern[str] = _NOTHING
     before: re.Pattern[str] = _NOTHING
     after: re.Pattern[str] = _NOTHING
+    aside: re.Pattern[str] = _NOTHING
     _modalities: dict[str, frozenset[Modality]] = field(default_factory=dict)
     _no_scans: dict[str, bool] = field(default_factory=dict)
     _said: dict[tuple[str, frozenset[Modality]], SaidOfScan] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class ScanDescriptions:
         """The modalities a text names; PET with CT are both."""
         found = self._modalities.get(text)
         if found is None:
-            words = _plain(text)
+            words = self._told(_plain(text))
             found = frozenset(how for how, yes, no in self.modality_words if yes.search(words) and not no.search(words))
             _remember(self._modalities, text, found)
         return found
@@ -110,16 +111,23 @@ class ScanDescriptions:
         return found
 
     def _read(self, words: str, modalities: frozenset[Modality]) -> SaidOfScan:
-        whole_body = _first(self.whole_body_words, words, modalities) is not None
+        """What was scanned stands before any aside; what makes a scan unfit may stand anywhere."""
+        told = self._told(words)
+        whole_body = _first(self.whole_body_words, told, modalities) is not None
         unfit = (phrase for phrase in self.unfit_words if not (whole_body and phrase.unless_whole_body))
-        regions = self._regions(words, modalities)
+        regions = self._regions(told, modalities)
         return SaidOfScan(
             regions=regions,
             whole_body=whole_body,
             unfit=_first(unfit, words, modalities),
             angiography=_first(self.angiography_words, words, modalities) is not None,
-            organ=None if regions else _first(self.organ_words, words, modalities),
+            organ=None if regions else _first(self.organ_words, told, modalities),
         )
+
+    def _told(self, words: str) -> str:
+        """The words up to the first that turns to another scan or to why this one was made ("compared with")."""
+        match = self.aside.search(words)
+        return words[: match.start()] if match else words
 
     def _regions(self, words: str, modalities: frozenset[Modality]) -> frozenset[Region]:
         inner = words.rpartition("^")[2]
@@ -134,7 +142,7 @@ class ScanDescriptions:
 
     def _denied(self, text: str, match: re.Match[str]) -> bool:
         denied = self.before.search(text, 0, match.start()) is not None
-        return denied or self.after.match(text[match.end() :]) is not None
+        return denied or self.after.match(text, match.end()) is not None
 
 
 def _plain(text: str) -> str:
@@ -156,7 +164,7 @@ def read_descriptions(entry: Entry) -> ScanDescriptions:
     """The patterns of the file; every mistake is noted, and every example that does not match."""
     entry.only(_SECTIONS, "the file of scan descriptions")
     guards = entry.entry("guards")
-    guards.only(("before", "after"), "guards")
+    guards.only(("before", "after", "aside"), "guards")
     return ScanDescriptions(
         modality_words=tuple(_modality(item) for item in entry.entries("modalities")),
         region_words=tuple(_phrase(item, "covers") for item in entry.entries("regions")),
@@ -168,6 +176,7 @@ def read_descriptions(entry: Entry) -> ScanDescriptions:
         no_scan_words=_pattern(entry, "no_scan"),
         before=_pattern(guards, "before"),
         after=_pattern(guards, "after"),
+        aside=_pattern(guards, "aside"),
     )
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cds_service.catalog.concepts import CodeRow
+from cds_service.catalog.editions import Editions, Likeness
 from cds_service.catalog.systems import CodeSystem, spellings
 from cds_service.domain.codes import Meaning, Meanings
 
 _REMEMBERED = 50_000
-_SHORTEST_PREFIX = 2
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -44,6 +44,7 @@ class CodeIndex:
         for row in rows:
             if not row.reference_only:
                 self._add(row)
+        self._other_editions = Editions(systems.values(), self._exact)
 
     def add_same(self, system: str, code: str, as_system: str, as_code: str) -> None:
         """Makes a local code stand for a listed one."""
@@ -65,7 +66,8 @@ class CodeIndex:
         known = self._spellings.get(bare) or self._spellings.get(bare.replace("https://", "http://", 1))
         if known is not None:
             return known
-        return next((edition[:-1] for edition in self._editions if bare.startswith(edition)), system)
+        edition = next((edition[:-1] for edition in self._editions if bare.startswith(edition)), None)
+        return edition or self._other_editions.further(bare) or system
 
     def resolved(self, system: str, code: str) -> tuple[str, str]:
         """The canonical system and code a recorded one stands for."""
@@ -84,6 +86,14 @@ class CodeIndex:
             self._memory[key] = found
         return found
 
+    def likeness(self, system: str | None, code: str | None) -> Likeness:
+        """What a diagnosis code may mean by the rows of the mapped edition of its classification (basis RELATED)."""
+        if not code:
+            return Likeness()
+        uri, resolved = self.resolved(system or "", code)
+        certain = self.meanings(system, code)
+        return self._other_editions.likeness(uri, resolved, certain, known_system=uri in self._systems)
+
     def _find(self, system: str, code: str) -> Meanings:
         uri, code = self.resolved(system, code)
         known = self._systems.get(uri)
@@ -91,16 +101,9 @@ class CodeIndex:
             return self._exact.get((uri, code), ())
         code = known.normal(code)
         if known.by_prefix:
-            return self._by_prefix(uri, code)
+            own = self._other_editions.above(uri, code)
+            return self._other_editions.agreed(uri, code, own) if known.like else own
         return self._exact.get((uri, code)) or self._by_pattern(uri, code)
-
-    def _by_prefix(self, uri: str, code: str) -> Meanings:
-        found: Meanings = ()
-        for length in range(len(code), _SHORTEST_PREFIX - 1, -1):
-            listed = self._exact.get((uri, code[:length]), ())
-            settled = {meaning.concept for meaning in found}
-            found += tuple(meaning for meaning in listed if meaning.concept not in settled)
-        return found
 
     def _by_pattern(self, uri: str, code: str) -> Meanings:
         rows = self._patterns.get(uri, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from cds_service.catalog.dataclass_reading import fill
 from cds_service.catalog.fields import Entry
@@ -28,6 +28,7 @@ _FILE = (
     "criteria",
 )
 _CRITERION = ("id", "kind", "title", "paraphrase", "record", "rule", "parameters")
+_Rules = TypeVar("_Rules", criteria.LesionRules, criteria.StagingRules, criteria.TherapyRules)
 _KINDS = {kind.value: kind for kind in CriterionKind}
 
 
@@ -62,6 +63,8 @@ def read_trial(entry: Entry, vocabulary: Vocabulary) -> Trial | None:
         entry.wrong("a trial needs 'criteria'", "criteria")
     _note_twice(entry)
     rules = _rules(entry.entry("rules"), vocabulary)
+    if rules is None:
+        return None
     trial = Trial(
         id=entry.text("id"),
         version=entry.text("version"),
@@ -154,22 +157,28 @@ def _note_twice(entry: Entry) -> None:
         seen.add(str(name))
 
 
-def _rules(entry: Entry, vocabulary: Vocabulary) -> DiseaseRules:
+def _rules(entry: Entry, vocabulary: Vocabulary) -> DiseaseRules | None:
+    """What the criteria share, None after a mistake; every threshold stands in the file, with where it is from."""
     entry.only(("lesions", "staging", "nodes", "therapy"), "rules")
-    lesions = fill(criteria.LesionRules, entry.entry("lesions"), "rules of lesions")
-    staging = fill(criteria.StagingRules, entry.entry("staging"), "rules of staging")
-    therapy = fill(criteria.TherapyRules, entry.entry("therapy"), "rules of therapy")
+    lesions = _cited(criteria.LesionRules, entry, "lesions")
+    staging = _cited(criteria.StagingRules, entry, "staging")
+    therapy = _cited(criteria.TherapyRules, entry, "therapy")
     _in_order(entry.entry("staging"), staging)
+    nodes = _nodes(entry, vocabulary)
     if therapy is not None:
         _refers_to_agents(entry.entry("therapy"), therapy, vocabulary)
-    if therapy is not None and not therapy.background_agents:
+    if lesions is None or staging is None or therapy is None:
+        return None
+    if not therapy.background_agents:
         therapy = replace(therapy, background_agents=vocabulary.backbone)
-    return DiseaseRules(
-        lesions=lesions or criteria.LesionRules(),
-        staging=staging or criteria.StagingRules(),
-        nodes=_nodes(entry, vocabulary),
-        therapy=therapy or criteria.TherapyRules(),
-    )
+    return DiseaseRules(lesions, staging, therapy, nodes)
+
+
+def _cited(kind: type[_Rules], entry: Entry, name: str) -> _Rules | None:
+    section = entry.entry(name)
+    if "record" not in section.block:
+        section.wrong(f"rules of {name} need 'record'; say where their numbers come from", "record")
+    return fill(kind, section, f"rules of {name}", "record")
 
 
 def _refers_to_agents(entry: Entry, therapy: criteria.TherapyRules, vocabulary: Vocabulary) -> None:
@@ -190,4 +199,4 @@ def _nodes(entry: Entry, vocabulary: Vocabulary) -> NodalRules:
     named = entry.text("nodes", "none")
     if named not in ("nodes.yaml", "none"):
         entry.wrong("'nodes' must be nodes.yaml, or be left out", "nodes")
-    return vocabulary.nodes if named == "nodes.yaml" else criteria.DiseaseRules().nodes
+    return vocabulary.nodes if named == "nodes.yaml" else NodalRules(frozenset(), {}, {})

@@ -11,7 +11,7 @@ import typer
 
 from cds_service import bootstrap
 from cds_service.catalog.catalog import Catalog
-from cds_service.commands.showing import EXIT_QUARANTINED, console, say
+from cds_service.commands.showing import EXIT_QUARANTINED, console, say, tell
 from cds_service.commands.words import day_of, read_files
 from cds_service.config import read_settings
 from cds_service.domain.assessments import as_json
@@ -75,8 +75,7 @@ def _facts_of(source: str, patient: str | None, catalog: Catalog) -> tuple[Itera
         searches = bootstrap.build_searches(catalog)
         return [fetch_facts(source, patient.removeprefix("Patient/"), catalog, searches)], False
     found = read_files(source, "a FHIR base URL begins with http:// or https://")
-    for note in found.notes:
-        say(f"{note.reference}: {note.problem}")
+    tell(found)
     records = [found.patient(patient)] if patient is not None else found.patients
     return (found.facts(record, catalog) for record in records), found.left_out > 0
 

@@ -13,7 +13,7 @@ from cds_service.catalog.coverage import coverage
 from cds_service.catalog.loading import mappings_directory
 from cds_service.catalog.showing import concepts as known_concepts
 from cds_service.catalog.showing import show as show_concept
-from cds_service.commands.showing import console
+from cds_service.commands.showing import console, tell
 from cds_service.commands.words import read_files
 from cds_service.config import read_settings
 from cds_service.errors import MappingError
@@ -68,6 +68,7 @@ def mappings_coverage(
     """Say which codes of a real source the mappings use, miss though they look relevant, or find ambiguous."""
     settings = read_settings()
     catalog = bootstrap.build_catalog(settings)
-    patients = read_files(source, "export it to a folder first").patients
-    met = codings_of(found for record in patients for found in record.resources)
+    read = read_files(source, "export it to a folder first")
+    tell(read)
+    met = codings_of(found for record in read.patients for found in record.resources)
     print_coverage(coverage(met, catalog, bootstrap.build_relevance(settings)), console(), every=every)

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from cds_service.fhir.sources import Source
 from cds_service.reports.lists import write_texts
 
 EXIT_QUARANTINED = 5
@@ -18,6 +19,12 @@ EXIT_QUARANTINED = 5
 def say(words: str) -> None:
     """Tell something that is no result: on standard error."""
     typer.echo(f"cds-service: {words}", err=True)
+
+
+def tell(source: Source) -> None:
+    """Tell what was noticed of a source as a whole, on standard error."""
+    for note in source.notes:
+        say(f"{note.reference}: {note.problem}")
 
 
 def console() -> Console:

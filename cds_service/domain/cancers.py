@@ -8,7 +8,7 @@ from datetime import date
 
 from cds_service.domain.codes import MeaningBasis, groups_of, of_concept
 from cds_service.domain.criteria import NodalRules
-from cds_service.domain.dates import PartialDate, days_after
+from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Condition, Evidence, LesionMeasurement, PatientFacts, Side, Site
 from cds_service.domain.primaries import Primary, read_primaries
 from cds_service.domain.spread import Proof, SpreadStatement, earlier, read_spread
@@ -18,7 +18,6 @@ __all__ = ["CancerPicture", "Primary", "read_cancer"]
 
 _LIVER = "liver"
 _NO_NODES = NodalRules(frozenset(), {}, {})
-_MEASURED_WITHIN_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,12 @@ def read_cancer(
     facts: PatientFacts,
     types: frozenset[str],
     nodes: NodalRules = _NO_NODES,
-    baseline: date | None = None,
+    listed_since: date | None = None,
 ) -> CancerPicture:
     """The picture of a patient's cancer, from conditions, stages, histories and lesions.
 
-    `nodes` says which chains are distant for a primary; `baseline` is the day of the
-    baseline scan, without which no organ can be ruled out.
+    `nodes` says which chains are distant for a primary; `listed_since` is the first
+    day on which a size is of the baseline scan, without which no organ can be ruled out.
     """
     every = read_primaries(facts.conditions, types)
     current = tuple(primary for primary in every if primary.is_current)
@@ -74,7 +73,7 @@ def read_cancer(
         spread=spread,
         metastatic_evidence=tuple(dict.fromkeys(said.evidence for said in distant)),
         metastatic_sites=frozenset(said.site for said in distant if said.site),
-        has_liver_metastasis=_liver(facts, spread, baseline, proven=bool(liver)),
+        has_liver_metastasis=_liver(facts, spread, listed_since, proven=bool(liver)),
         liver_evidence=liver,
         since=_since(spread),
     )
@@ -107,23 +106,22 @@ def _is_liver_metastasis(condition: Condition) -> bool:
     return spread and unnamed and any(site.organ == _LIVER for site in condition.sites)
 
 
-def _liver(facts: PatientFacts, spread: Iterable[SpreadStatement], baseline: date | None, *, proven: bool) -> Truth:
+def _liver(facts: PatientFacts, spread: Iterable[SpreadStatement], listed_since: date | None, *, proven: bool) -> Truth:
     if proven:
         return Truth.TRUE
     mentioned = any(said.site == _LIVER for said in spread)
-    if mentioned or baseline is None:
+    if mentioned or listed_since is None:
         return Truth.UNKNOWN
-    return Truth.FALSE if _list_without_liver(facts, baseline) else Truth.UNKNOWN
+    return Truth.FALSE if _list_without_liver(facts, listed_since) else Truth.UNKNOWN
 
 
-def _list_without_liver(facts: PatientFacts, baseline: date) -> bool:
+def _list_without_liver(facts: PatientFacts, since: date) -> bool:
     """Whether lesions were listed at the baseline scan, all with their place, and none in the liver."""
-    opens = days_after(baseline, -_MEASURED_WITHIN_DAYS)
     sites = {lesion.reference: lesion.site for lesion in facts.lesions}
     listed = [
         (reading, _place(reading, sites))
         for reading in facts.measurements
-        if reading.date is not None and reading.date.earliest >= opens and not reading.specimen
+        if reading.date is not None and reading.date.earliest >= since and not reading.specimen
     ]
     if any(_LIVER in (place.organ, *_unplaced(place)) and reading.seen for reading, place in listed):
         return False

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from cds_service.domain.cancers import CancerPicture, read_cancer
 from cds_service.domain.criteria import DiseaseRules
+from cds_service.domain.dates import days_after
 from cds_service.domain.facts import LabResult, PatientFacts
 from cds_service.domain.imaging import ScanHistory, read_scans
 from cds_service.domain.lesions import LesionFindings, read_lesions
@@ -34,8 +35,9 @@ class Case:
     @cached_property
     def cancer(self) -> CancerPicture:
         """The primaries, where they spread, since when."""
-        baseline = self.scans.sets[0].day if self.scans.sets else None
-        return read_cancer(self.facts, self.types, self.rules.nodes, baseline)
+        within = self.rules.lesions.measured_within_days
+        listed_since = days_after(self.scans.sets[0].day, -within) if self.scans.sets else None
+        return read_cancer(self.facts, self.types, self.rules.nodes, listed_since)
 
     @cached_property
     def scans(self) -> ScanHistory:

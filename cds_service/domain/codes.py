@@ -21,10 +21,14 @@ class Coding:
 
 
 class MeaningBasis(Enum):
-    """How a meaning was found."""
+    """How a meaning was found: a listed code, words, or a code of another edition that may say something else.
+
+    Only a code is certain; the others never decide.
+    """
 
     CODE = "code"
     TEXT = "text"
+    RELATED = "related"
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,14 +232,17 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class LesionRules:
-    """RECIST 1.1 applied to one lesion between two scans (RECIST.md section 3), millimetres."""
+    """RECIST 1.1 applied to one lesion between two scans (RECIST.md section 3), millimetres.
 
-    grows_by_ratio: Decimal = Decimal("0.20")
-    grows_by_mm: Decimal = Decimal(5)
-    measurable_mm: Decimal = Decimal(10)
-    measurable_node_mm: Decimal = Decimal(15)
-    normal_node_below_mm: Decimal = Decimal(10)
-    measured_within_days: int = 3
+    `measured_within_days` of a scan, a size is that scan's.
+    """
+
+    grows_by_ratio: Decimal
+    grows_by_mm: Decimal
+    measurable_mm: Decimal
+    measurable_node_mm: Decimal
+    normal_node_below_mm: Decimal
+    measured_within_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +254,11 @@ class StagingRules:
     `pre_baseline_to_days` before it, best `paired_best_days`; all bounds inclusive.
     """
 
-    set_within_days: int = 14
-    baseline_within_days: int = 28
-    pre_baseline_from_days: int = 42
-    pre_baseline_to_days: int = 112
-    paired_best_days: int = 70
+    set_within_days: int
+    baseline_within_days: int
+    pre_baseline_from_days: int
+    pre_baseline_to_days: int
+    paired_best_days: int
 
 
 class NodeCategory(Enum):
@@ -304,14 +307,16 @@ class NodalRules:
 class TherapyRules:
     """How drugs make lines of therapy (tables/08d), days.
 
+    `adjuvant_within_days`: treatment that ended so long before the metastasis, or less, may count.
     `doubtful_agents` are also given for other reasons (methotrexate, megestrol): a line of
     one of them alone is only possible.
     """
 
-    lookback_days: int = 30
-    regimen_days: int = 28
-    gap_days: int = 120
-    history_within_days: int = 120
+    lookback_days: int
+    regimen_days: int
+    gap_days: int
+    history_within_days: int
+    adjuvant_within_days: int
     substitutions: tuple[frozenset[str], ...] = ()
     endocrine_class: str = "hormone"
     background_agents: frozenset[str] = frozenset()
@@ -322,9 +327,9 @@ class TherapyRules:
 
 @dataclass(frozen=True, slots=True)
 class DiseaseRules:
-    """What the trial's criteria share: lesions, scans, nodes, lines."""
+    """What the trial's criteria share: lesions, scans, nodes, lines. Every threshold comes from its file."""
 
-    lesions: LesionRules = field(default_factory=LesionRules)
-    staging: StagingRules = field(default_factory=StagingRules)
+    lesions: LesionRules
+    staging: StagingRules
+    therapy: TherapyRules
     nodes: NodalRules = field(default_factory=lambda: NodalRules(frozenset(), {}, {}))
-    therapy: TherapyRules = field(default_factory=TherapyRules)

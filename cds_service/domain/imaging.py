@@ -75,9 +75,9 @@ class StagingSet:
 class ScanHistory:
     """All staging sets and all scans, each latest first; `within_days` of each other is one staging."""
 
-    sets: tuple[StagingSet, ...] = ()
-    scans: tuple[Scan, ...] = ()
-    within_days: int = 14
+    sets: tuple[StagingSet, ...]
+    scans: tuple[Scan, ...]
+    within_days: int
 
     @property
     def left_over(self) -> tuple[ImagingStudy, ...]:

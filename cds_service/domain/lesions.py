@@ -47,8 +47,8 @@ class LesionFindings:
     the disease as a whole. `notes` are contradictions found between readings.
     """
 
+    pair: ScanPair
     summary: LesionSummary = field(default_factory=LesionSummary)
-    pair: ScanPair = field(default_factory=ScanPair)
     lesion_statuses: frozenset[str] = frozenset()
     notes: tuple[DataQuality, ...] = ()
 
@@ -56,7 +56,7 @@ class LesionFindings:
 def read_lesions(facts: PatientFacts, cancer: CancerPicture, scans: ScanHistory, rules: DiseaseRules) -> LesionFindings:
     """Each lesion across the latest comparable pair of scans, and how many they count as."""
     if not (facts.lesions or facts.measurements):
-        return LesionFindings(pair=ScanPair(anchor=scans.baseline_day))
+        return LesionFindings(ScanPair(rules.lesions.measured_within_days, anchor=scans.baseline_day))
     pair = read_pair(scans, facts.measurements, rules)
     return _Reading(facts, cancer, scans, rules, pair).findings()
 

@@ -15,6 +15,7 @@ OTHER = "other"
 """The type of a primary cancer that is none of the trial's."""
 
 _CANCER_CONCEPTS = ("cancer-type", "primary-cancer", "secondary-site", "malignant-text")
+_NO_CANCER_NOW = frozenset({"history", "in-situ", "not-malignant", "support"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Primary:
 
     `use`: "yes" names a type of the trial; "review" names one with the histology undecided;
     "other" another type; "unknown-primary"; "unrecognised" says primary cancer with a code
-    in no table; "words" only the words sound malignant; "history" is past. `note` is the
-    doubt that belongs in a reason.
+    in no table; "words" only the words (or a code of a system not mapped) sound malignant;
+    "history" is past. `note` is the doubt that belongs in a reason.
     """
 
     condition: Condition
@@ -96,7 +97,8 @@ def _ranged(condition: Condition, coded: tuple[Meaning, ...]) -> Primary | None:
     if condition.profile is CancerProfile.PRIMARY:
         return _made(condition, None, "unrecognised")
     sounds_malignant = any(
-        row.basis is MeaningBasis.TEXT and row.concept in _CANCER_CONCEPTS for row in condition.meanings
+        row.basis is not MeaningBasis.CODE and row.concept in _CANCER_CONCEPTS and row.use not in _NO_CANCER_NOW
+        for row in condition.meanings
     )
     return _made(condition, None, "words") if sounds_malignant else None
 

@@ -60,12 +60,12 @@ class ScanPair:
     is true where the days of readings stand in for scans that are not recorded.
     """
 
+    within_days: int
     baseline: Timepoint | None = None
     earlier: Timepoint | None = None
     earlier_set: StagingSet | None = None
     anchor: date | None = None
     by_readings: bool = False
-    within_days: int = 3
 
     def scan_of(self, measurement: LesionMeasurement) -> str | None:
         """Which of the two scans a reading belongs to, None for any other day."""
@@ -103,19 +103,19 @@ def read_pair(scans: ScanHistory, measurements: Iterable[LesionMeasurement], rul
         baseline = _with_same_staging(pair.later, pair.earlier, scans)
         later_point, earlier_point = _timepoint(baseline), _timepoint(earlier)
         if later_point is not None and earlier_point is not None:
-            return ScanPair(later_point, earlier_point, earlier, scans.baseline_day, within_days=within)
+            return ScanPair(within, later_point, earlier_point, earlier, scans.baseline_day)
     days = sorted({m.date.earliest for m in measurements if _is_reading(m) and m.date and m.date.is_exact})
     alone = _latest_scan(scans)
     later = _timepoint(alone) if alone is not None else _staging_of(days, scans.within_days)
     if later is None:
-        return ScanPair(anchor=scans.baseline_day, within_days=within)
+        return ScanPair(within, anchor=scans.baseline_day)
     before = [day for day in days if day < days_after(later.first, -scans.within_days)]
     return ScanPair(
+        within,
         later,
         _staging_of(before, scans.within_days),
         anchor=scans.baseline_day or later.first,
         by_readings=True,
-        within_days=within,
     )
 
 

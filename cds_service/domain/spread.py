@@ -100,7 +100,7 @@ class _Reader:
 
     def _secondary(self, condition: Condition, row: Meaning) -> SpreadStatement:
         proof, doubt = Proof.DISTANT, row.note
-        if row.basis is MeaningBasis.TEXT:
+        if row.basis is not MeaningBasis.CODE:
             proof = Proof.WORDS
         elif row.use == "nodal":
             proof, doubt = self._nodal(row)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from cds_service.domain.cancers import CancerPicture
-from cds_service.domain.codes import of_concept
 from cds_service.domain.courses import Course, Treatment, courses_of
 from cds_service.domain.criteria import TherapyRules
 from cds_service.domain.dates import PartialDate, days_after
@@ -29,15 +28,13 @@ from cds_service.domain.facts import (
     Medication,
     MedicationSource,
     PatientFacts,
-    Procedure,
     Regimen,
     Response,
     TherapyLine,
 )
+from cds_service.domain.procedural_therapy import read_procedural_therapy
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import CountedLine, TherapySummary
-
-_ADJUVANT_COUNTS_WITHIN_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,8 @@ class TherapyHistory:
 
     `covers` whether the record covers the time since metastasis; `index` the first day of
     metastatic disease; `doubts` what keeps fewest and most apart, in words; `explicit`
-    whether recorded line numbers decide; `ongoing` whether the last line still runs.
+    whether recorded line numbers decide; `ongoing` whether the last line still runs; `unnamed`
+    the procedures that were systemic therapy of a drug no record names.
     """
 
     summary: TherapySummary | None = None
@@ -56,6 +54,7 @@ class TherapyHistory:
     explicit: bool = False
     ongoing: bool = False
     evidence: tuple[Evidence, ...] = ()
+    unnamed: tuple[Evidence, ...] = ()
 
 
 def read_therapy(facts: PatientFacts, cancer: CancerPicture, rules: TherapyRules) -> TherapyHistory:
@@ -161,10 +160,12 @@ def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rul
     bridging = [drug for drug in drugs if drug.certain or drug.agents <= known]
     bridged = sure if len(bridging) == len(given) else strict.lines(bridging)
     told = wide.lines(given)
-    listed = [*drugs, *_planned(facts.regimens), *_radionuclides(facts.procedures)]
+    done = read_procedural_therapy(facts.procedures, facts.medications, rules.regimen_days)
+    listed = [*drugs, *_planned(facts.regimens), *done.dated]
     everything = told if len(listed) == len(given) else wide.lines(listed)
-    early = int(any(wide.just_before(drug) for drug in drugs))
-    undated = len(wide.undated(agent for drug in listed for agent in drug.agents))
+    early = int(any(wide.just_before(drug) for drug in (*drugs, *done.dated)))
+    undated = len(wide.undated(agent for drug in listed for agent in drug.agents)) + done.undated
+    unnamed = tuple(found.evidence for found, drug in done.unnamed if drug is None or wide.for_metastasis(drug))
     widest = max((told, everything), key=len)
     return TherapyHistory(
         TherapySummary(
@@ -172,11 +173,12 @@ def _derived(facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rul
             max(len(sure), len(widest)) + early + undated,
             tuple(_counted(line, number) for number, line in enumerate(widest, 1)),
         ),
-        _covers(given, index, rules),
+        Truth.UNKNOWN if unnamed else _covers(given, index, rules),
         index,
         _why_apart(len(sure), len(told), len(everything), early, undated),
         ongoing=bool(widest) and widest[-1].ongoing,
-        evidence=tuple(dict.fromkeys(item for line in widest for item in line.evidence)),
+        evidence=tuple(dict.fromkeys((*(item for line in widest for item in line.evidence), *unnamed))),
+        unnamed=unnamed,
     )
 
 
@@ -215,26 +217,6 @@ def _planned(regimens: Sequence[Regimen]) -> list[Treatment]:
     ]
 
 
-def _radionuclides(procedures: Sequence[Procedure]) -> list[Treatment]:
-    """Administrations of a radiopharmaceutical: systemic, but the drug is not named."""
-    return [
-        Treatment(
-            done.start,
-            done.end or done.start,
-            frozenset({"radiopharmaceutical"}),
-            frozenset({"radionuclide"}),
-            done.evidence,
-            certain=False,
-        )
-        for done in procedures
-        if done.start is not None and done.completed and _is_radionuclide(done)
-    ]
-
-
-def _is_radionuclide(done: Procedure) -> bool:
-    return any(row.use == "radiopharmaceutical" for row in of_concept(done.meanings, "local-therapy"))
-
-
 @dataclass(frozen=True, slots=True)
 class _Counting:
     """One way to count: `strict` for the fewest lines, else for the most."""
@@ -247,7 +229,7 @@ class _Counting:
 
     def lines(self, drugs: Iterable[Treatment]) -> list[Course]:
         """The lines that these drugs make, first to last."""
-        counting = [drug for drug in drugs if self._for_metastasis(drug) and not self._left_out(drug)]
+        counting = [drug for drug in drugs if self.for_metastasis(drug) and not self._left_out(drug)]
         return courses_of(counting, self.rules, self._background(), self._progressions(), strict=self.strict)
 
     def undated(self, dated: Iterable[str]) -> set[frozenset[str]]:
@@ -265,11 +247,11 @@ class _Counting:
         return self.rules.background_agents if fits else frozenset()
 
     def just_before(self, drug: Treatment) -> bool:
-        """Given before the metastasis and at most a year: some trials count such a line."""
-        since = days_after(self.index.earliest, -_ADJUVANT_COUNTS_WITHIN_DAYS)
-        return not self._for_metastasis(drug) and drug.last.latest >= since
+        """Given before the metastasis, and not long: some trials count such a line."""
+        since = days_after(self.index.earliest, -self.rules.adjuvant_within_days)
+        return not self.for_metastasis(drug) and drug.last.latest >= since
 
-    def _for_metastasis(self, drug: Treatment) -> bool:
+    def for_metastasis(self, drug: Treatment) -> bool:
         """Given for metastatic disease: not curative, begun at the earliest 30 days before it."""
         back = -self.rules.lookback_days
         if self.strict:
@@ -309,7 +291,7 @@ def _why_apart(sure: int, told: int, everything: int, early: int, undated: int) 
     if early:
         doubts.append("treatment shortly before the metastasis may count as a line")
     if undated:
-        doubts.append("a drug recorded without a date may be a line")
+        doubts.append("treatment recorded without a date may be a line")
     return tuple(doubts)
 
 

@@ -6,7 +6,7 @@ facts, trial and day always give the same assessment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from cds_service.domain.case import Case
@@ -34,7 +34,7 @@ class Trial:
     registry_id: str
     registry_url: str
     criteria: tuple[Criterion, ...]
-    rules: DiseaseRules = field(default_factory=DiseaseRules)
+    rules: DiseaseRules
     types: frozenset[str] = frozenset()
     open: bool = True
     digest: str = ""

@@ -16,11 +16,12 @@ class Element(Struct, rename="camel", gc=False):
 
 
 class Coding(Element):
-    """One code of a code system."""
+    """One code of a code system; `extension` may say how certain a diagnosis is."""
 
     system: str | None = None
     code: str | None = None
     display: str | None = None
+    extension: tuple[Extension, ...] = ()
 
 
 class CodeableConcept(Element):

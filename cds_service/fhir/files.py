@@ -10,6 +10,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from gzip import BadGzipFile, GzipFile
 from io import BytesIO
@@ -24,6 +25,7 @@ from cds_service.fhir.decoding import UNREADABLE, fragment
 from cds_service.fhir.resources import READ_TYPES
 
 MOST_BYTES = 4 << 30
+_CHUNK = 1 << 16
 _SUFFIXES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _MARK = b"\xef\xbb\xbf"
@@ -32,18 +34,22 @@ _whole = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A resource as found, where it stands ("Observation.ndjson line 12"), and whether it is broken."""
+    """A resource as found, where it stands ("Observation.ndjson line 12"), and whether it is broken.
+
+    `whole_file`: a file of a folder is damaged as a whole; `found.raw` is what is left of its bytes.
+    """
 
     found: Found
     where: str
     broken: str | None = None
+    whole_file: bool = False
 
 
 def read_files(source: str, stdin: BinaryIO | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Placed]:
     """Every resource of a file, a folder (its files by name) or "-" for standard input.
 
     Raises SourceError (no such file), NotFhir (empty, not JSON, truncated: with the line) or
-    TooLarge, each in one line.
+    TooLarge, each in one line. A damaged file of a folder is given as broken, and the others are read.
     """
     if source == "-":
         yield from _in_text("standard input", _bounded("standard input", stdin or sys.stdin.buffer, most_bytes))
@@ -65,11 +71,31 @@ def _in_folder(folder: Path, most_bytes: int) -> Iterator[Placed]:
         raise SourceError(f"{folder}: no .json or .ndjson file in this folder (.gz may follow)")
     for path in files:
         name = str(path.relative_to(folder))
-        text = _read(path, most_bytes).strip()
-        if not text:
-            yield Placed(Found("", b""), name, "the file is empty")
-        else:
-            yield from _foreign_apart(name, text)
+        try:
+            yield from _in_file(path, name, most_bytes)
+        except NotFhir as error:
+            why = str(error).removeprefix(f"{name}: ").removeprefix(f"{path.name}: ").removesuffix("; fetch it again")
+            yield Placed(Found("", _what_is_left(path)), name, why, whole_file=True)
+
+
+def _in_file(path: Path, name: str, most_bytes: int) -> Iterator[Placed]:
+    text = _read(path, most_bytes).strip()
+    if not text:
+        yield Placed(Found("", b""), name, "the file is empty")
+    else:
+        yield from _foreign_apart(name, text)
+
+
+def _what_is_left(path: Path) -> bytes:
+    """The bytes of a damaged file, of a gzipped one as far as they can be unpacked."""
+    data = path.read_bytes()
+    if data[:2] != b"\x1f\x8b":
+        return data
+    unpacking, left = zlib.decompressobj(zlib.MAX_WBITS | 16), b""
+    with suppress(zlib.error):
+        for start in range(0, len(data), _CHUNK):
+            left += unpacking.decompress(data[start : start + _CHUNK])
+    return left
 
 
 def _foreign_apart(name: str, text: bytes) -> Iterator[Placed]:

@@ -7,7 +7,8 @@ Resources stay bytes; nothing is validated.
 
 What a source may hold besides, and what becomes of it: a broken line whose subject is still
 legible goes to that patient, whose kind is then not retrieved; one that names nobody is a
-note on the run. A patient who is only referenced is counted, not assessed (ruling 19).
+note on the run; so it is with a damaged file of a folder. A patient who is only referenced is
+counted, not assessed (ruling 19).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from cds_service.domain.facts import DataQuality, PatientFacts
 from cds_service.errors import NoPatient
 from cds_service.fhir.belonging import place
 from cds_service.fhir.bundles import Found
-from cds_service.fhir.decoding import UNREADABLE, Json, decode, fragment
+from cds_service.fhir.decoding import UNREADABLE, Json, decode, encoded, fragment
 from cds_service.fhir.files import MOST_BYTES, Placed, read_files
 from cds_service.fhir.reading import read_patient
 from cds_service.fhir.references import split
@@ -137,7 +138,9 @@ class _Gathering:
     def take(self, placed: Placed) -> None:
         """Put one resource where it belongs."""
         found = placed.found
-        if placed.broken is not None:
+        if placed.whole_file:
+            self._take_damaged(placed)
+        elif placed.broken is not None:
             self._take_broken(placed, placed.broken)
         elif found.kind in READ_TYPES:
             head = read_head(found)
@@ -161,6 +164,18 @@ class _Gathering:
         self.notes.append(DataQuality(placed.where, f"this {kind or 'line'} could not be read: {why}"))
         if legible.subjects and (not kind or kind in READ_TYPES):
             self.about.append((Found(kind, found.raw), legible.subjects))
+
+    def _take_damaged(self, placed: Placed) -> None:
+        """A file that cannot be read: those whom its bytes still name are in doubt, of the kind it began with."""
+        self.left_out += 1
+        why = f"this file could not be read and is left out: {placed.broken}; export or fetch it again"
+        self.notes.append(DataQuality(placed.where, why))
+        raw = bytes(placed.found.raw)
+        legible = fragment(raw)
+        kind = legible.kind if raw.lstrip()[:1] == b"{" and legible.kind in READ_TYPES else ""
+        for subject in legible.subjects:
+            trace = encoded({"resourceType": kind, "subject": {"reference": subject}})
+            self.about.append((Found(kind, trace[:-1]), (subject,)))
 
     def _take_patient(self, found: Found, head: Head) -> None:
         base, url_name = split(found.full_url) if found.full_url else ("", "")
@@ -193,7 +208,8 @@ class _Gathering:
     def source(self, called: str) -> Source:
         """What was gathered, grouped."""
         if not self.patients:
-            raise NoPatient(f"{called}: there is no Patient resource in it")
+            damaged = f", {_count(self.left_out, 'part')} of it could not be read" if self.left_out else ""
+            raise NoPatient(f"{called}: there is no Patient resource in it{damaged}")
         stands = {key: self._standing(key) for key in self.patients}
         records: dict[Key, list[Found]] = {stands[key]: [] for key in self.patients}
         for key, own in self.patients.items():

@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from build import facts, scan
+from build import disease_rules, facts, scan, staging_rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import BaselineImaging, DiseaseRules, PreBaselineImaging, StagingRules
+from cds_service.domain.criteria import BaselineImaging, PreBaselineImaging
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Evidence, ImagingStudy, PatientFacts, ScanRecord
 from cds_service.domain.imaging import choose_pair, comparison, read_scans
 from cds_service.domain.judging import judge
 from cds_service.domain.verdicts import Finding
 
-RULES = StagingRules()
+RULES = staging_rules()
 TODAY = date(2026, 11, 22)
 COVERED = (
     "CT chest, CT abdomen, CT pelvis",
@@ -56,7 +56,7 @@ def of(studies: list[ImagingStudy]) -> PatientFacts:
 
 
 def findings(studies: list[ImagingStudy], day: date = TODAY) -> tuple[Finding, Finding]:
-    case = Case(of(studies), DiseaseRules(), frozenset())
+    case = Case(of(studies), disease_rules(), frozenset())
     return judge(BaselineImaging(), case, AsOf(day)), judge(PreBaselineImaging(), case, AsOf(day))
 
 
@@ -120,7 +120,7 @@ def test_a_set_is_whole_and_close_together(studies: list[ImagingStudy]) -> None:
 @settings(max_examples=40)
 @given(histories())
 def test_outcomes_change_only_on_announced_days(studies: list[ImagingStudy]) -> None:
-    case = Case(of(studies), DiseaseRules(), frozenset())
+    case = Case(of(studies), disease_rules(), frozenset())
     for rule in (BaselineImaging(), PreBaselineImaging()):
         announced: date | None = TODAY
         outcome = None

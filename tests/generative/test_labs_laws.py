@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from build import facts, lab, person
+from build import disease_rules, facts, lab, person
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, LabLimit
+from cds_service.domain.criteria import LabLimit
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Comparator, LabResult
 from cds_service.domain.limits import at_least, at_most, below
@@ -58,7 +58,7 @@ def test_a_sign_decides_only_what_every_allowed_value_decides(bound: Decimal, si
 
 
 def judged(results: list[LabResult]) -> Finding:
-    return judge_limit(RULE, Case(facts(*results, of=person()), DiseaseRules(), frozenset()), AsOf(TODAY))
+    return judge_limit(RULE, Case(facts(*results, of=person()), disease_rules(), frozenset()), AsOf(TODAY))
 
 
 @st.composite

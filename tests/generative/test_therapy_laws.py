@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from build import drug, facts, when
+from build import drug, facts, therapy_rules, when
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.domain.cancers import CancerPicture
-from cds_service.domain.criteria import TherapyRules
 from cds_service.domain.facts import Medication
 from cds_service.domain.therapy import read_therapy
 
-RULES = TherapyRules(substitutions=(frozenset({"a", "b"}),), background_agents=frozenset({"d"}))
+RULES = therapy_rules(substitutions=(frozenset({"a", "b"}),), background_agents=frozenset({"d"}))
 INDEX = date(2025, 1, 1)
 CANCER = CancerPicture(types=frozenset({"CRC"}), since=when("2025-01-01"))
 STEPS = (-400, -366, -365, -31, -30, 0, 27, 28, 29, 30, 119, 120, 121, 148, 149, 240, 241, 300, 420, 541)

@@ -6,7 +6,21 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from build import condition, day, drug, ecog, facts, lab, lesion, measured, metastasis, person, primary, scan
+from build import (
+    condition,
+    day,
+    disease_rules,
+    drug,
+    ecog,
+    facts,
+    lab,
+    lesion,
+    measured,
+    metastasis,
+    person,
+    primary,
+    scan,
+)
 from tables import each_row
 
 from cds_service.domain import criteria as kinds
@@ -29,7 +43,9 @@ def trial(*names: str) -> Trial:
     inclusion = CriterionKind.INCLUSION
     chosen = {name: RULES[name] for name in names or RULES}
     listed = tuple(Criterion(name, inclusion, name, name, "made up", rule) for name, rule in chosen.items())
-    return Trial("small", "7", "Small", "SMALL", "NCT", "https://example.org", listed, digest="sha256:1")
+    return Trial(
+        "small", "7", "Small", "SMALL", "NCT", "https://example.org", listed, disease_rules(), digest="sha256:1"
+    )
 
 
 RECORD = (
@@ -111,7 +127,7 @@ def test_what_there_is_not_is_left_out_or_empty() -> None:
 
 def test_an_engine_without_a_version_says_none() -> None:
     assert assess(trial("age"), facts(), day(TODAY)).engine_version == ""
-    assert replace(trial("age"), digest="").digest == Trial("a", "b", "c", "d", "e", "f", ()).digest
+    assert replace(trial("age"), digest="").digest == Trial("a", "b", "c", "d", "e", "f", (), disease_rules()).digest
 
 
 @each_row("""

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from build import condition, facts, lab, person, procedure, status
+from build import condition, disease_rules, facts, lab, person, procedure, status
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, NotPregnant
+from cds_service.domain.criteria import NotPregnant
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Condition, Kind, Person
 from cds_service.domain.rules.childbearing import judge_not_pregnant, sterility
@@ -27,7 +27,7 @@ UNTESTED = "no pregnancy test in the last 28 days"
 
 
 def case(*found: object, of: Person, **more: Any) -> Case:
-    return Case(facts(*found, of=of, **more).known_on(AsOf(TODAY)), DiseaseRules(), frozenset())
+    return Case(facts(*found, of=of, **more).known_on(AsOf(TODAY)), disease_rules(), frozenset())
 
 
 def judged(*found: object, born: str | None = "1990-01-01", sex: str | None = "female", **more: Any) -> Finding:

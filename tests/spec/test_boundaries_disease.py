@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from build import condition, day, facts, metastasis, pathology, primary, procedure, scan, stage
+from build import condition, day, disease_rules, facts, metastasis, pathology, primary, procedure, scan, stage
 from tables import each_row
 
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import (
-    DiseaseRules,
     MetastaticDisease,
     NodalRules,
     NoMarrowInvolvement,
@@ -30,7 +29,7 @@ TODAY = AsOf(day("2026-11-22"))
 
 
 def case(*found: object, **more: Any) -> Case:
-    return Case(facts(*found, **more).known_on(TODAY), DiseaseRules(), SEVEN)
+    return Case(facts(*found, **more).known_on(TODAY), disease_rules(), SEVEN)
 
 
 def find(rule: Rule, *found: object, **more: Any) -> Finding:

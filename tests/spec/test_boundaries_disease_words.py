@@ -8,12 +8,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from build import condition, day, facts, lesion, measured, metastasis, pathology, primary, procedure, scan, stage
+from build import (
+    condition,
+    day,
+    disease_rules,
+    facts,
+    lesion,
+    measured,
+    metastasis,
+    pathology,
+    primary,
+    procedure,
+    scan,
+    stage,
+)
 from tables import each_row
 
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import (
-    DiseaseRules,
     MetastaticDisease,
     NoActiveCondition,
     NoMarrowInvolvement,
@@ -37,7 +49,7 @@ TISSUE = [("tissue confirmation", "pathology or cytology report with its date")]
 
 
 def find(rule: Rule, *found: object, **more: Any) -> Finding:
-    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), DiseaseRules(), SEVEN)
+    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), disease_rules(), SEVEN)
     return judge(rule, case, AsOf(day(TODAY)))
 
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from build import condition, day, facts, lab, lesion, measured, metastasis, person, primary, scan
+from build import condition, day, disease_rules, facts, lab, lesion, measured, metastasis, person, primary, scan
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import BilirubinLimit, DiseaseRules, LabLimit, LabTimesUpperLimit, Rule
+from cds_service.domain.criteria import BilirubinLimit, LabLimit, LabTimesUpperLimit, Rule
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind, LabResult, ReferenceRange, Sex
 from cds_service.domain.judging import judge
@@ -29,7 +29,7 @@ TODAY = "2026-11-22"
 
 
 def find(rule: Rule, *found: object, **more: Any) -> Finding:
-    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), DiseaseRules(), frozenset({"CRC"}))
+    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), disease_rules(), frozenset({"CRC"}))
     return judge(rule, case, AsOf(day(TODAY)))
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from build import day, facts, measured, scan
+from build import day, disease_rules, facts, lesion_rules, measured, scan
 from tables import each_row
 
-from cds_service.domain.criteria import DiseaseRules, LesionRules
 from cds_service.domain.facts import ImagingStudy, LesionMeasurement
 from cds_service.domain.imaging import read_scans
 from cds_service.domain.scan_pair import ScanPair, read_pair
 
-RULES = DiseaseRules()
+RULES = disease_rules()
 
 
 def pair(*found: object) -> ScanPair:
@@ -125,7 +124,7 @@ def test_a_scan_of_the_same_weeks_shows_lesions_too(row: dict[str, str]) -> None
     2026-08-14 | none
 """)
 def test_how_far_a_reading_may_lie_is_the_trials_to_say(row: dict[str, str]) -> None:
-    five = DiseaseRules(lesions=LesionRules(measured_within_days=5))
+    five = disease_rules(lesions=lesion_rules(measured_within_days=5))
     patient = facts(*both())
     reading = measured(on=row["reading"], long=10)
     found = read_pair(read_scans(patient, five.staging), (), five).scan_of(reading)

@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from build import day, facts, lesion, measured, scan
+from build import day, disease_rules, facts, lesion, measured, scan
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import BaselineImaging, DiseaseRules, PreBaselineImaging, Rule
+from cds_service.domain.criteria import BaselineImaging, PreBaselineImaging, Rule
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind
 from cds_service.domain.judging import judge
@@ -26,7 +26,7 @@ WHOLE = "CT of chest, abdomen and pelvis"
 
 
 def find(rule: Rule, *found: object, as_of: str = TODAY, **more: Any) -> Finding:
-    return judge(rule, Case(facts(*found, **more), DiseaseRules(), frozenset()), AsOf(day(as_of)))
+    return judge(rule, Case(facts(*found, **more), disease_rules(), frozenset()), AsOf(day(as_of)))
 
 
 def references(found: Finding) -> list[str]:

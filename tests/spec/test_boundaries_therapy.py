@@ -8,19 +8,19 @@ from datetime import date
 from typing import Any
 
 import pytest
-from build import drug, evidence, facts, numbered_line, person, procedure, regimen, when
+from build import disease_rules, drug, evidence, facts, numbered_line, person, procedure, regimen, therapy_rules, when
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, PriorLinesAtMost, TherapyRules
+from cds_service.domain.criteria import PriorLinesAtMost
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import DiseaseStatus, Kind, Medication, Response, TherapyLine
 from cds_service.domain.rules.lines import judge_prior_lines
 from cds_service.domain.therapy import TherapyHistory, read_therapy
 from cds_service.domain.verdicts import Finding
 
-RULES = TherapyRules(
+RULES = therapy_rules(
     substitutions=(frozenset({"cisplatin", "carboplatin"}),),
     background_agents=frozenset({"leuprolide"}),
     background_for=frozenset({"PROSTATE"}),
@@ -28,7 +28,7 @@ RULES = TherapyRules(
 )
 ORDERED = "what is only ordered or planned, given for other reasons too, or not named may be a line"
 EARLY = "treatment shortly before the metastasis may count as a line"
-UNDATED = "a drug recorded without a date may be a line"
+UNDATED = "treatment recorded without a date may be a line"
 ENDOCRINE = "endocrine therapy alone may or may not count as a line"
 UNSTATED = "a numbered line does not say whether it was palliative"
 BEYOND = "drugs are recorded beyond the numbered lines"
@@ -174,7 +174,7 @@ def test_the_last_line_still_running_has_no_end() -> None:
         ([regimen("oxaliplatin", on=None)], 0, 0, ()),
         ([procedure("local-therapy/RLT/radiopharmaceutical", on="2025-01-10")], 0, 1, (ORDERED,)),
         ([procedure("local-therapy/RT/prior_local_therapy", on="2025-01-10")], 0, 0, ()),
-        ([procedure("local-therapy/RLT/radiopharmaceutical", on=None)], 0, 0, ()),
+        ([procedure("local-therapy/RLT/radiopharmaceutical", on=None)], 0, 1, (UNDATED,)),
     ],
 )
 def test_what_keeps_fewest_and_most_apart(drugs: list[object], least: int, most: int, doubts: tuple[str, ...]) -> None:
@@ -237,7 +237,7 @@ def test_a_progression_between_two_of_a_kind_makes_a_new_line() -> None:
 
 
 def judged(*found: object, index: str | None = "2025-01-01", **more: Any) -> Finding:
-    case = Case(facts(*found, of=person(), **more), DiseaseRules(therapy=RULES), frozenset({"CRC"}))
+    case = Case(facts(*found, of=person(), **more), disease_rules(therapy=RULES), frozenset({"CRC"}))
     case.__dict__["cancer"] = CancerPicture(types=frozenset({"CRC"}), since=when(index))
     return judge_prior_lines(PriorLinesAtMost(4), case, AsOf(date(2026, 11, 22)))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from build import condition, day, ecog, facts, karnofsky, lesion, measured, person, procedure, scan
+from build import condition, day, disease_rules, ecog, facts, karnofsky, lesion, measured, person, procedure, scan
 from lesion_tables import TODAY, case_of, record
 from lesion_tables import status as disease_status
 from tables import each_row
@@ -17,7 +17,6 @@ from cds_service.domain.case import Case
 from cds_service.domain.criteria import (
     AgeAtLeast,
     ClinicianJudges,
-    DiseaseRules,
     Exhibit,
     LesionCountBetween,
     NoActiveCondition,
@@ -42,7 +41,7 @@ ECOG = PerformanceAtMost(ecog=2, within_days=90, karnofsky_passes_from=70, karno
 
 
 def find(rule: Rule, *found: object, **more: Any) -> Finding:
-    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), DiseaseRules(), frozenset({"CRC"}))
+    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), disease_rules(), frozenset({"CRC"}))
     return judge(rule, case, AsOf(day(TODAY)))
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from build import condition, facts, lab, person, procedure, status
+from build import condition, disease_rules, facts, lab, person, procedure, status
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, NotPregnant, Outcome
+from cds_service.domain.criteria import NotPregnant, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind, Person
 from cds_service.domain.rules.childbearing import judge_not_pregnant, sterility
@@ -25,7 +25,7 @@ YOUNG = "1990-01-01"
 
 
 def judged(*found: object, of: Person | None = None, on: date = TODAY, **more: object) -> Finding:
-    case = Case(facts(*found, of=of or person(born=YOUNG), **more), DiseaseRules(), frozenset())
+    case = Case(facts(*found, of=of or person(born=YOUNG), **more), disease_rules(), frozenset())
     return judge_not_pregnant(RULE, case, AsOf(on))
 
 
@@ -264,7 +264,7 @@ def test_what_was_not_retrieved_leaves_it_open(kind: Kind) -> None:
 
 def test_a_pass_by_test_turns_when_the_test_expires() -> None:
     clock = AsOf(TODAY)
-    case = Case(facts(a_test("negative"), of=person(born=YOUNG)), DiseaseRules(), frozenset())
+    case = Case(facts(a_test("negative"), of=person(born=YOUNG)), disease_rules(), frozenset())
     judge_not_pregnant(RULE, case, clock)
     assert clock.turns_on == date(2026, 12, 9)
 
@@ -287,7 +287,7 @@ def test_sterility_by_record(row: dict[str, str]) -> None:
     code = f"childbearing/STERILE/{row['use']}"
     made = {"condition": lambda: condition(code), "procedure": lambda: procedure(code, on="2010-01-01")}
     found = [made[row["how"]]()] if row["how"] else []
-    case = Case(facts(*found, of=person(sex=row["sex"] or None)), DiseaseRules(), frozenset())
+    case = Case(facts(*found, of=person(sex=row["sex"] or None)), disease_rules(), frozenset())
     assert sterility(case).truth is Truth(row["sterile"])
     assert bool(sterility(case).evidence) == (row["sterile"] == "true")
 

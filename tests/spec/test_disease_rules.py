@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from build import condition, day, facts, lesion, measured, metastasis, pathology, primary, scan, stage
+from build import condition, day, disease_rules, facts, lesion, measured, metastasis, pathology, primary, scan, stage
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import (
-    DiseaseRules,
-    MetastaticDisease,
-    NodalRow,
-    NodalRules,
-    NodeCategory,
-    Outcome,
-    PrimaryCancerOf,
-)
+from cds_service.domain.criteria import MetastaticDisease, NodalRow, NodalRules, NodeCategory, Outcome, PrimaryCancerOf
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import CancerProfile, Kind, PatientFacts, Site
 from cds_service.domain.judging import judge
@@ -39,7 +31,7 @@ BASELINE = scan(on="2026-11-10")
 
 
 def case(patient: PatientFacts) -> Case:
-    return Case(patient.known_on(AsOf(day(TODAY))), DiseaseRules(nodes=NODES), SEVEN)
+    return Case(patient.known_on(AsOf(day(TODAY))), disease_rules(nodes=NODES), SEVEN)
 
 
 def stage_iv(*found: object, **more: Any) -> Finding:

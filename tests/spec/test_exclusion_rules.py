@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from build import condition, day, facts, lesion, measured, metastasis, pathology, person, primary, procedure, scan
+from build import (
+    condition,
+    day,
+    disease_rules,
+    facts,
+    lesion,
+    measured,
+    metastasis,
+    pathology,
+    person,
+    primary,
+    procedure,
+    scan,
+)
 from tables import each_row
 
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import (
     ClinicianJudges,
-    DiseaseRules,
     Exhibit,
     NoActiveCondition,
     NoMarrowInvolvement,
@@ -43,7 +55,7 @@ OTHERS = NoOtherMalignancy(SEVEN, free_years=5)
 
 
 def find(rule: Rule, *found: object, as_of: str = "2026-11-22", **more: Any) -> Finding:
-    case = Case(facts(*found, **more).known_on(AsOf(day(as_of))), DiseaseRules(), SEVEN)
+    case = Case(facts(*found, **more).known_on(AsOf(day(as_of))), disease_rules(), SEVEN)
     return judge(rule, case, AsOf(day(as_of)))
 
 

@@ -248,8 +248,51 @@ def test_real_descriptions(row: dict[str, str]) -> None:
     MRA ABDOMEN                                             | MR       | unfit
     CHEST AP                                                | DX       | -
     CT chest and MRI abdomen                                |          | -
+    CT CHEST, ABDOMEN PAIN                                  | CT       | C
+    CT CHEST, ABDOMINAL MASS                                | CT       | C
+    CT abdominal                                            | CT       | A
+    CT pelvic                                               | CT       | P
+    CT CHEST AND PELVIC NODES                               | CT       | C
 """)
 def test_made_up_descriptions(row: dict[str, str]) -> None:
+    assert shown(said(row["description"], row["modality"])) == row["covers"]
+
+
+# Another scan is named, or why this one was made: that was not scanned. Unfit and angiography count anywhere.
+@each_row("""
+    description                                             | modality | covers
+    CT head; compare with CT chest abdomen pelvis           | CT       | B
+    CT CHEST COMPARED TO PRIOR CT CAP                       | CT       | C
+    CT CHEST vs. CT CAP 2026-01-02                          | CT       | C
+    CT CHEST versus CT ABD/PELVIS                           | CT       | C
+    CT chest (comparison: CT abdomen and pelvis)            | CT       | C
+    CT CHEST COMP W/ CT A/P                                 | CT       | C
+    CT CHEST comp: ABD PEL                                  | CT       | C
+    CT chest, prior abdomen/pelvis 2025                     | CT       | C
+    CT chest, previous CT abdomen and pelvis                | CT       | C
+    CT chest - old CT abd pel                               | CT       | C
+    CT chest follow up of CT CAP                            | CT       | C
+    CT chest correlate with CT abdomen pelvis               | CT       | C
+    CT thorax vergeleken met CT abdomen/bekken              | CT       | C
+    CT thorax t.o.v. CT abdomen bekken                      | CT       | C
+    CT thorax, vorig onderzoek abdomen                      | CT       | C
+    CT Thorax im Vergleich zu CT Abdomen/Becken             | CT       | C
+    Comparison: CT CAP                                      | CT       | -
+    CT; compare PET/CT                                      | CT       | -
+    MRI BRAIN compare PET/CT of the chest                   |          | B
+    CT compared with CT whole body                          | CT       | -
+    CT CHEST FOR PELVIC MASS AND ABD MASS                   | CT       | C
+    CT chest, hx abdomen surgery                            | CT       | C
+    CT thorax wegens klachten bekken                        | CT       | C
+    CT CAP compared to CT CAP 2026-01-02                    | CT       | CAP
+    CT CHEST ABD PELVIS for restaging                       | CT       | CAP
+    PET/CT skull base to thigh vs prior PET                 | PT+CT    | CAP
+    CT CAP compare with CT guided biopsy                    | CT       | unfit
+    CT CHEST for PE                                         | CT       | angio
+    CT COMPARTMENT ABDOMEN                                  | CT       | A
+    CT FORAMEN ABDOMEN                                      | CT       | A
+""")
+def test_what_is_only_compared_with_or_asked_for_was_not_scanned(row: dict[str, str]) -> None:
     assert shown(said(row["description"], row["modality"])) == row["covers"]
 
 

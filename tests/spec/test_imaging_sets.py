@@ -5,15 +5,14 @@ Scans are written "DATE what it covered", parted by ";": "CT CAP" is chest, abdo
 
 from __future__ import annotations
 
-from build import day, facts, scan, when
+from build import day, facts, scan, staging_rules, when
 from tables import each_row
 
-from cds_service.domain.criteria import StagingRules
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import ImagingStudy, Site
 from cds_service.domain.imaging import ScanHistory, choose_pair, comparison, covers, pairing_windows, read_scans
 
-RULES = StagingRules()
+RULES = staging_rules()
 SHORT = {
     "CT CAP": "CT chest, CT abdomen, CT pelvis",
     "CT AP": "CT abdomen, CT pelvis",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from build import day, facts, lesion, measured, scan
+from build import day, disease_rules, facts, lesion, measured, scan
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import BaselineImaging, DiseaseRules, PreBaselineImaging
+from cds_service.domain.criteria import BaselineImaging, PreBaselineImaging
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import ImagingStudy, Kind
 from cds_service.domain.judging import judge
@@ -27,7 +27,7 @@ def find_with_clock(
     rule: BaselineImaging | PreBaselineImaging, *scans: ImagingStudy, as_of: str = TODAY, **more: object
 ) -> tuple[Finding, AsOf]:
     clock = AsOf(day(as_of))
-    return judge(rule, Case(facts(*scans, **more), DiseaseRules(), frozenset()), clock), clock
+    return judge(rule, Case(facts(*scans, **more), disease_rules(), frozenset()), clock), clock
 
 
 def baseline(*scans: ImagingStudy, as_of: str = TODAY, **more: object) -> Finding:
@@ -276,6 +276,6 @@ def test_an_earlier_scan_of_a_part_serves_when_it_shows_every_lesion(row: dict[s
     ]
     scans = (scan(on="2026-11-10", ref="a"), scan(row["earlier"], on="2026-09-01", ref="b"))
     clock = AsOf(day(TODAY))
-    found = judge(PreBaselineImaging(), Case(facts(*scans, *tumours), DiseaseRules(), frozenset()), clock)
+    found = judge(PreBaselineImaging(), Case(facts(*scans, *tumours), disease_rules(), frozenset()), clock)
     assert found.outcome.value == row["verdict"]
     assert ("no full staging, but" in found.reason) == (row["verdict"] == "pass")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from build import condition, facts, lab, person
+from build import condition, disease_rules, facts, lab, person
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import BilirubinLimit, DiseaseRules, Outcome
+from cds_service.domain.criteria import BilirubinLimit, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind
 from cds_service.domain.quantities import Analyte, Conversion, convert
@@ -29,7 +29,7 @@ RULE = BilirubinLimit(
 
 
 def judged(*found: object, **more: object) -> Finding:
-    return judge_bilirubin(RULE, Case(facts(*found, of=person(), **more), DiseaseRules(), frozenset()), AsOf(TODAY))
+    return judge_bilirubin(RULE, Case(facts(*found, of=person(), **more), disease_rules(), frozenset()), AsOf(TODAY))
 
 
 def total(value: str, *, on: str = "2026-11-10", sign: str | None = None, ref: str = "total") -> object:

@@ -6,11 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from build import facts, lab, person
+from build import disease_rules, facts, lab, person
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, LabLimit, Outcome
+from cds_service.domain.criteria import LabLimit, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind
 from cds_service.domain.rules.labs import judge_limit
@@ -24,7 +24,7 @@ RULES = {"platelets": PLATELETS, "hemoglobin": HEMOGLOBIN, "anc": NEUTROPHILS}
 
 
 def judged(rule: LabLimit, *labs: object, **more: object) -> Finding:
-    case = Case(facts(*labs, of=person(), **more), DiseaseRules(), frozenset())
+    case = Case(facts(*labs, of=person(), **more), disease_rules(), frozenset())
     return judge_limit(rule, case, AsOf(TODAY))
 
 
@@ -152,7 +152,7 @@ def test_the_reason_reads_like_a_sentence() -> None:
 
 def test_the_pass_turns_on_the_day_after_its_last() -> None:
     clock = AsOf(TODAY)
-    case = Case(facts(lab("platelets", 26000), of=person()), DiseaseRules(), frozenset())
+    case = Case(facts(lab("platelets", 26000), of=person()), disease_rules(), frozenset())
     assert judge_limit(PLATELETS, case, clock).outcome is Outcome.PASS
     assert clock.turns_on == date(2026, 12, 9)
 

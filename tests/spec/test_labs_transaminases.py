@@ -7,12 +7,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from build import facts, lab, person
+from build import disease_rules, facts, lab, person
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, LabTimesUpperLimit, Outcome
+from cds_service.domain.criteria import LabTimesUpperLimit, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind, LabResult, Person, ReferenceRange, Sex
 from cds_service.domain.rules.labs import judge_times_upper_limit
@@ -25,7 +25,7 @@ LIVER = {"yes": Truth.TRUE, "no": Truth.FALSE, "": Truth.UNKNOWN}
 
 
 def judged(*labs: object, liver: str = "", of: Person | None = None, **more: object) -> Finding:
-    case = Case(facts(*labs, of=of or person(), **more), DiseaseRules(), frozenset())
+    case = Case(facts(*labs, of=of or person(), **more), disease_rules(), frozenset())
     case.__dict__["cancer"] = CancerPicture(has_liver_metastasis=LIVER[liver])
     return judge_times_upper_limit(RULE, case, AsOf(TODAY))
 
@@ -143,7 +143,7 @@ def test_the_worse_of_one_day_decides() -> None:
 
 def test_without_a_second_factor_the_first_decides() -> None:
     rule = LabTimesUpperLimit("alt", 28, Decimal(3))
-    case = Case(facts(lab("alt", "121", high="40"), of=person()), DiseaseRules(), frozenset())
+    case = Case(facts(lab("alt", "121", high="40"), of=person()), disease_rules(), frozenset())
     assert judge_times_upper_limit(rule, case, AsOf(TODAY)).outcome is Outcome.FAIL
 
 
@@ -156,7 +156,7 @@ def test_nothing_in_the_window_and_nothing_retrieved() -> None:
 
 def test_a_metastasis_of_the_organ_by_its_site() -> None:
     rule = LabTimesUpperLimit("ast", 28, Decimal(3), Decimal(5), "pancreas")
-    case = Case(facts(lab("ast", "150", high="40"), of=person()), DiseaseRules(), frozenset())
+    case = Case(facts(lab("ast", "150", high="40"), of=person()), disease_rules(), frozenset())
     case.__dict__["cancer"] = CancerPicture(metastatic_sites=frozenset({"pancreas"}))
     assert judge_times_upper_limit(rule, case, AsOf(TODAY)).outcome is Outcome.PASS
     case.__dict__["cancer"] = CancerPicture(has_liver_metastasis=Truth.FALSE)

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import build
 import pytest
+from build import lesion_rules
 
-from cds_service.domain.criteria import LesionRules
 from cds_service.domain.facts import LesionMeasurement, Response
 from cds_service.domain.recist import LesionCourse, Readings, change_in_words, judge_course, modalities_differ, size_of
 
-RULES = LesionRules()
+RULES = lesion_rules()
 
 
 def course(kind: str, earlier: str, baseline: str, **more: object) -> LesionCourse:

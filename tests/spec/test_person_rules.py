@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from build import day, ecog, facts, karnofsky, person
+from build import day, disease_rules, ecog, facts, karnofsky, person
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import AgeAtLeast, DiseaseRules, NotKnownDead, Outcome, PerformanceAtMost
+from cds_service.domain.criteria import AgeAtLeast, NotKnownDead, Outcome, PerformanceAtMost
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind, PatientFacts
 from cds_service.domain.judging import judge
@@ -17,7 +17,7 @@ ECOG = PerformanceAtMost(ecog=2, within_days=90, karnofsky_passes_from=70, karno
 
 def find(rule: NotKnownDead | AgeAtLeast | PerformanceAtMost, patient: PatientFacts, as_of: str) -> Finding:
     clock = AsOf(day(as_of))
-    return judge(rule, Case(patient.known_on(AsOf(day(as_of))), DiseaseRules(), frozenset()), clock)
+    return judge(rule, Case(patient.known_on(AsOf(day(as_of))), disease_rules(), frozenset()), clock)
 
 
 @each_row("""

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from build import disease_rules
 
 from cds_service.domain.dates import parse_partial_date
 from cds_service.domain.facts import Evidence, Medication, MedicationSource, PatientFacts, Person, StudySubject
 from cds_service.domain.trials import Trial
 from cds_service.screening.speaking import Ordering, SpeakingRules, is_subject, only_new
 
-TRIAL = Trial("extend-op", "1", "A trial", "EXTEND-OP", "NCT06367972", "https://registry.example", criteria=())
+TRIAL = Trial("extend-op", "1", "A trial", "EXTEND-OP", "NCT06367972", "https://registry.example", (), disease_rules())
 AS_OF = date(2026, 11, 22)
 
 # how the record names the study | state of the subject | on the trial

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from build import drug, evidence, facts, numbered_line, person, procedure, regimen, when
+from build import disease_rules, drug, evidence, facts, numbered_line, person, procedure, regimen, therapy_rules, when
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, Outcome, PriorLinesAtMost, TherapyRules
+from cds_service.domain.criteria import Outcome, PriorLinesAtMost
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import DiseaseStatus, Kind, Medication, Response, TherapyLine
 from cds_service.domain.rules.lines import judge_prior_lines
@@ -18,7 +18,7 @@ from cds_service.domain.therapy import TherapyHistory, read_therapy
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Basis, Finding
 
-RULES = TherapyRules(
+RULES = therapy_rules(
     substitutions=(
         frozenset({"cisplatin", "carboplatin"}),
         frozenset({"fluorouracil", "capecitabine"}),
@@ -166,6 +166,65 @@ def test_a_radiopharmaceutical_that_is_not_named_is_possible_only() -> None:
     assert counted(procedure("local-therapy/radiotherapy/prior_local_therapy", on="2025-03-10")) == (0, 0)
 
 
+def test_an_undated_radiopharmaceutical_may_be_a_line() -> None:
+    assert counted(procedure("local-therapy/radiopharmaceutical/radiopharmaceutical", on=None)) == (0, 1)
+
+
+CHEMOTHERAPY = "systemic-therapy/SYSTEMIC/not-named"
+
+
+# A drug is given on 2025-03-10, or from then to the end; a procedure says "chemotherapy", and no more.
+@each_row(
+    """
+    drug        | until      | running | procedure  | fewest | most | covered | why
+    oxaliplatin |            |         | 2025-03-10 | 1      | 1    | yes     | the same day: how it was given
+    oxaliplatin |            |         | 2025-02-10 | 1      | 1    | yes     | 28 days before
+    oxaliplatin |            |         | 2025-02-09 | 1      | 2    | no      | 29 days before
+    oxaliplatin |            |         | 2025-04-07 | 1      | 1    | yes     | 28 days after
+    oxaliplatin |            |         | 2025-04-08 | 1      | 2    | no      | 29 days after
+    oxaliplatin | 2025-08-01 |         | 2025-06-10 | 1      | 1    | yes     | while it was given
+    oxaliplatin | 2025-08-01 |         | 2025-12-10 | 1      | 2    | no      | long after it ended
+    oxaliplatin |            | yes     | 2026-06-10 | 1      | 1    | yes     | it still runs
+    oxaliplatin |            |         | 2025-03    | 1      | 1    | yes     | any day of March is near
+    oxaliplatin |            |         | 2025       | 1      | 2    | no      | perhaps not
+    oxaliplatin |            |         |            | 1      | 2    | no      | no date
+    oxaliplatin |            |         | 2024-01-02 | 1      | 2    | yes     | within a year before
+    oxaliplatin |            |         | 2023-01-02 | 1      | 1    | yes     | long before the metastasis
+                |            |         | 2025-03-10 | 0      | 1    | no      | nothing else on record
+    """
+)
+def test_chemotherapy_recorded_as_a_procedure_never_makes_a_line_certain(row: dict[str, str]) -> None:
+    running = {"ongoing": True, "source": "statement"} if row["running"] else {}
+    given = [drug(row["drug"], on="2025-03-10", until=row["until"] or None, **running)] if row["drug"] else []
+    found = history(*given, procedure(CHEMOTHERAPY, on=row["procedure"] or None))
+    assert found.summary is not None
+    assert (found.summary.lines_min, found.summary.lines_max) == (int(row["fewest"]), int(row["most"]))
+    assert (found.covers is Truth.TRUE) == (row["covered"] == "yes")
+
+
+def test_a_supportive_drug_does_not_explain_a_chemotherapy() -> None:
+    antiemetic = drug("ondansetron", on="2025-03-10", of="supportive", counts=False)
+    instilled = drug("mitomycin", on="2025-03-10", counts=False)
+    assert counted(antiemetic, procedure(CHEMOTHERAPY, on="2025-03-10")) == (0, 1)
+    assert counted(instilled, procedure(CHEMOTHERAPY, on="2025-03-10")) == (0, 0)
+
+
+def test_an_undated_drug_does_not_explain_a_chemotherapy() -> None:
+    assert counted(drug("oxaliplatin", on=None), procedure(CHEMOTHERAPY, on="2025-03-10")) == (0, 2)
+
+
+def test_a_procedure_that_names_its_drug_is_a_possible_line_of_that_drug() -> None:
+    given = drug("pembrolizumab", on="2025-01-10", of="immuno")
+    assert counted(given, procedure("agent/pembrolizumab/immuno", on="2025-03-10")) == (1, 1)
+    assert counted(given, procedure("agent/irinotecan/chemo", on="2025-03-10")) == (1, 2)
+    assert counted(procedure("agent/irinotecan/chemo", CHEMOTHERAPY, on="2025-03-10")) == (0, 1)
+
+
+def test_the_procedures_of_one_course_are_one_possible_line() -> None:
+    cycles = [procedure(CHEMOTHERAPY, on=f"2025-{month:02}-10", ref=f"cycle-{month}") for month in (3, 4, 5, 6)]
+    assert counted(*cycles) == (0, 1)
+
+
 def test_a_drug_also_given_for_other_reasons_is_possible_only() -> None:
     assert counted(drug("methotrexate", on="2025-01-10")) == (0, 1)
     assert counted(drug("methotrexate", on="2025-01-10", intent="palliative")) == (1, 1)
@@ -288,7 +347,7 @@ def test_an_explicit_none_is_zero_lines() -> None:
 
 
 def judged(*found: object, index: str | None = INDEX, **more: object) -> Finding:
-    case = Case(facts(*found, of=person(), **more), DiseaseRules(therapy=RULES), frozenset({"CRC"}))
+    case = Case(facts(*found, of=person(), **more), disease_rules(therapy=RULES), frozenset({"CRC"}))
     case.__dict__["cancer"] = CancerPicture(types=frozenset({"CRC"}), since=when(index))
     return judge_prior_lines(PriorLinesAtMost(4), case, AsOf(date(2026, 11, 22)))
 
@@ -318,6 +377,20 @@ def test_a_possible_fifth_line_leaves_it_open_and_is_named() -> None:
     assert "4 to 5 lines" in found.reason
     assert "ordered or planned" in found.reason
     assert found.missing[0].what == "lines of therapy"
+
+
+def test_a_chemotherapy_of_no_name_leaves_the_history_open_and_is_named() -> None:
+    found = judged(*lines_of(2), procedure(CHEMOTHERAPY, on="2025-12-10", text="Chemotherapy"))
+    assert found.outcome is Outcome.UNKNOWN
+    assert "2 to 3 lines" in found.reason
+    assert "Chemotherapy of 2025-12-10 does not name the drug: how many lines it was is not known" in found.reason
+    assert [item.reference for item in found.evidence][-1] == "Procedure/proc"
+    undated = judged(*lines_of(2), procedure(CHEMOTHERAPY, on=None, text="Chemotherapy"))
+    assert "Chemotherapy does not name the drug" in undated.reason
+
+
+def test_five_certain_lines_fail_whatever_procedures_say() -> None:
+    assert judged(*lines_of(5), procedure(CHEMOTHERAPY, on="2025-12-10")).outcome is Outcome.FAIL
 
 
 def test_possible_lines_below_the_limit_pass() -> None:
@@ -353,7 +426,9 @@ def test_the_current_line_is_counted_and_said() -> None:
     assert found.reason.startswith("2 lines of systemic therapy for metastatic disease including the current one")
 
 
-@pytest.mark.parametrize("kind", [Kind.MEDICATIONS, Kind.ADMINISTRATIONS, Kind.CONDITIONS, Kind.OBSERVATIONS])
+@pytest.mark.parametrize(
+    "kind", [Kind.MEDICATIONS, Kind.ADMINISTRATIONS, Kind.CONDITIONS, Kind.OBSERVATIONS, Kind.PROCEDURES]
+)
 def test_what_it_rests_on_must_have_been_read(kind: Kind) -> None:
     assert judged(*lines_of(2), not_retrieved=((kind, "timed out"),)).outcome is Outcome.UNKNOWN
 

@@ -14,7 +14,7 @@ from cds_service.domain.facts import Modality, Region
 
 CT = frozenset({Modality.CT})
 WHOLE = """
-guards: {before: '(?:without) $', after: '^ wall'}
+guards: {before: '(?:without) $', after: '\\Wwall', aside: 'versus'}
 modalities:
 - {means: CT, pattern: '\\bct\\b', examples: ['CT chest'], unless: 'spect'}
 regions:
@@ -48,6 +48,8 @@ def test_guards_take_a_region_away_but_not_its_other_mention(tmp_path: Path) -> 
     assert found.read("without chest", CT).regions == frozenset()
     assert found.read("chest wall", CT).regions == frozenset()
     assert found.read("chest wall and chest", CT).regions == {Region.CHEST}
+    assert found.read("head versus chest", CT).regions == frozenset()
+    assert found.modalities("US versus CT") == frozenset()
 
 
 @pytest.mark.parametrize(

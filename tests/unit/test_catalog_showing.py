@@ -16,6 +16,7 @@ from cds_service.errors import UsageError
 
 MAPPINGS = Path(__file__).resolve().parents[2] / "mappings"
 LOINC, SCT, CM = "http://loinc.org", "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
+WHO = "http://hl7.org/fhir/sid/icd-10"
 RELEVANCE = load_relevance(MAPPINGS)
 
 
@@ -74,6 +75,10 @@ CODES = [
     (met("Observation", LOINC, "777-3", "Platelets"), Standing.USED, "platelets (direct)"),
     (met("Condition", CM, "J91.0"), Standing.USED, "effusion: MALIGNANT_EFFUSION"),
     (met("Condition", CM, "C77.1"), Standing.AMBIGUOUS, "lymph_node:mediastinal or hilar"),
+    (met("Condition", WHO, "J91"), Standing.AMBIGUOUS, "of WHO ICD-10 or a national edition of it, likely at most"),
+    (met("Procedure", WHO, "J91"), Standing.OTHER, ""),
+    (met("Condition", WHO, "C18.7"), Standing.USED, "cancer-type: CRC (yes)"),
+    (met("Condition", "urn:oid:1.2.3", "J91.0"), Standing.AMBIGUOUS, "of a code system that is not known here"),
     (met("Condition", CM, "C65.1"), Standing.AMBIGUOUS, "cancer-type: RCC, UROTHELIAL"),
     (met("Observation", "http://local", "NEU", "Neutrophils abs"), Standing.UNMAPPED, "looks like neutrophils"),
     (met("Procedure", SCT, "241540006", "CT of liver"), Standing.UNMAPPED, "looks like a staging scan"),

@@ -132,6 +132,13 @@ def test_the_thresholds_of_a_lesion(trial: Trial) -> None:
     lesions = trial.rules.lesions
     assert lesions.grows_by_ratio == Decimal("0.20")
     assert [lesions.grows_by_mm, lesions.measurable_mm, lesions.measurable_node_mm] == [5, 10, 15]
+    assert (lesions.normal_node_below_mm, lesions.measured_within_days) == (10, 3)
+
+
+def test_the_days_of_therapy(trial: Trial) -> None:
+    therapy = trial.rules.therapy
+    assert (therapy.lookback_days, therapy.regimen_days, therapy.gap_days) == (30, 28, 120)
+    assert (therapy.history_within_days, therapy.adjuvant_within_days) == (120, 365)
 
 
 def test_midline_chains(trial: Trial) -> None:

@@ -170,6 +170,22 @@ def test_strict_tells_of_a_broken_line_that_names_nobody(tmp_path, capsys) -> No
     assert "broken.ndjson line 2" in capsys.readouterr().err
 
 
+def test_a_damaged_file_of_a_folder_is_told_and_the_others_are_assessed(tmp_path, capsys) -> None:
+    written(tmp_path, "good.json", json.dumps(PATIENT))
+    bad = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/one"}, "code": {"text": "x"}}
+    written(tmp_path, "bad.json", json.dumps(bad)[:-2])
+    words = ("evaluate", str(tmp_path), "--format", "json", "--as-of", "2026-11-22")
+    assert call(*words) == 0
+    shown = capsys.readouterr()
+    verdicts = {item["id"]: item["verdict"] for item in json.loads(shown.out)["criteria"]}
+    assert (verdicts["age"], verdicts["effusion"]) == ("pass", "unknown")
+    assert "cds-service: bad.json: this file could not be read and is left out: line 1" in shown.err
+    assert call(*words, "--strict") == 5
+    assert call("mappings", "coverage", str(tmp_path)) == 0
+    assert "bad.json: this file could not be read" in capsys.readouterr().err
+    assert call("evaluate", str(tmp_path / "bad.json")) == 3
+
+
 def test_standard_input_is_read(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(EXAMPLE.read_bytes())))
     assert call("evaluate", "-", "--format", "json", "--as-of", "2026-11-22") == 0

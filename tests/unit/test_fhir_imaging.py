@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from build import staging_rules
 from tables import each_row
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.catalog.loading import load_catalog
-from cds_service.domain.criteria import StagingRules
 from cds_service.domain.facts import ImagingStudy, PatientFacts, Region
 from cds_service.domain.imaging import ScanHistory, read_scans
 from cds_service.fhir.reading import read_patient
@@ -112,7 +112,7 @@ def scans(*resources: dict[str, Any]) -> tuple[ImagingStudy, ...]:
 
 
 def history(*resources: dict[str, Any]) -> ScanHistory:
-    return read_scans(read(*resources), StagingRules())
+    return read_scans(read(*resources), staging_rules())
 
 
 def shown(found: ImagingStudy) -> str:

@@ -137,6 +137,64 @@ def test_the_first_line_may_be_the_broken_one(tmp_path):
     assert source.notes[0].reference == "x.ndjson line 1"
 
 
+# A folder of two patients' files and one that is damaged: it costs nobody but those whom its bytes still name.
+DAMAGED = as_bytes({"resourceType": "Bundle", "entry": [{"resource": of("a", condition())}]})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem", "doubted"),
+    [
+        ("c.json", DAMAGED[:-3], "line 1: the JSON ends before it is complete (truncated)", True),
+        ("c.json", DAMAGED.replace(b'"entry": [', b'"entry": [}'), "line 1: not JSON", True),
+        ("c.json", b"<Bundle/>", "line 1: it is XML; FHIR JSON is read here", False),
+        ("c.json", b'{"resourceType": "Bundle", "ent', "line 1: the JSON ends", False),
+        ("c.json.gz", gzip.compress(DAMAGED)[:-4], "the gzip file is damaged or truncated; export", True),
+        ("c.json.gz", b"\x1f\x8b\x08broken", "the gzip file is damaged or truncated; export", False),
+    ],
+)
+def test_a_damaged_file_does_not_stop_its_folder(tmp_path, name, data, problem, doubted):
+    (tmp_path / "b.ndjson").write_bytes(lines(*TWO))
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "d.json").write_bytes(as_bytes(of("b", platelets(9, "late"))))
+    source = read_source(str(tmp_path))
+    assert [record.name for record in source.patients] == ["Patient/b", "Patient/a"]
+    (note,) = source.notes
+    assert note.reference == name
+    assert note.problem.startswith(f"this file could not be read and is left out: {problem}")
+    assert note.problem.endswith("; export or fetch it again")
+    assert source.left_out == 1
+    a, b = (source.facts(source.patient(identity), catalog()) for identity in "ab")
+    assert (a.missing_kind(Kind.CONDITIONS) is not None) is doubted
+    assert (a.missing_kind(Kind.OBSERVATIONS) is not None) is doubted
+    assert b.not_retrieved == ()
+    assert len(b.labs) == 1
+
+
+def test_of_a_damaged_resource_only_its_kind_is_in_doubt(tmp_path):
+    (tmp_path / "b.ndjson").write_bytes(lines(*TWO))
+    (tmp_path / "c.json").write_bytes(as_bytes(of("a", condition()))[:-2])
+    source = read_source(str(tmp_path))
+    a = source.facts(source.patient("a"), catalog())
+    assert a.missing_kind(Kind.CONDITIONS) == "one Condition could not be read"
+    assert a.missing_kind(Kind.OBSERVATIONS) is None
+
+
+def test_a_damaged_file_of_an_unknown_patient_touches_nobody(tmp_path):
+    (tmp_path / "b.ndjson").write_bytes(lines(patient("b")))
+    (tmp_path / "c.json").write_bytes(
+        as_bytes({"resourceType": "Bundle", "entry": [{"resource": of("z", condition())}]})[:-3]
+    )
+    source = read_source(str(tmp_path))
+    assert source.facts(source.patients[0], catalog()).not_retrieved == ()
+    assert (source.absent, source.left_out) == (1, 1)
+
+
+def test_a_folder_of_damaged_files_only_has_no_patient(tmp_path):
+    (tmp_path / "c.json").write_bytes(DAMAGED[:-3])
+    with pytest.raises(NoPatient, match="no Patient resource in it, one part of it could not be read"):
+        read_source(str(tmp_path))
+
+
 def test_a_patient_who_is_only_referenced_is_counted_not_assessed(tmp_path):
     source = source_of(tmp_path, "x.ndjson", lines(*TWO, of("gone", condition()), of("gone", platelets())))
     assert [record.name for record in source.patients] == ["Patient/b", "Patient/a"]

@@ -7,6 +7,7 @@ import json
 from datetime import date
 from decimal import Decimal
 
+from build import disease_rules
 from rich.console import Console
 
 from cds_service.domain.criteria import AgeAtLeast, Criterion, CriterionKind, Outcome
@@ -43,6 +44,7 @@ TRIAL = Trial(
     registry_id="NCT0",
     registry_url="https://example.org",
     criteria=(criterion("age", "Adult"), criterion("anc", "Neutrophils"), criterion("effusion", "Effusion")),
+    rules=disease_rules(),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pytest
+from build import disease_rules
 
 from cds_service.domain.facts import Kind, PatientFacts, Person
 from cds_service.domain.trials import Trial
@@ -49,7 +50,7 @@ class Reader:
         return PatientFacts(Person(f"Patient/{patient_id}"), not_retrieved=lacking)
 
 
-TRIAL = Trial("t", "1", "T", "T", "N", "https://registry.example/N", criteria=())
+TRIAL = Trial("t", "1", "T", "T", "N", "https://registry.example/N", (), disease_rules())
 
 
 def assess(delivered: Mapping[Kind, Text], server: Server | None = None, no_server: str = "no server") -> Reader:

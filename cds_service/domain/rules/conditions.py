@@ -61,9 +61,11 @@ def _weigh(rule: NoActiveCondition, condition: Condition, row: Meaning) -> _Said
 
 
 def _why_weak(rule: NoActiveCondition, condition: Condition, row: Meaning) -> str:
-    """Why a condition is never more than a review: its words only, unconfirmed, a doubt word."""
+    """Why a condition is never more than a review: its words or a related code only, unconfirmed, a doubt word."""
     if row.basis is MeaningBasis.TEXT:
         return "known by its words only"
+    if row.basis is MeaningBasis.RELATED:
+        return "by a code of another code system than the mapped one, which may stand for more or something else"
     if condition.is_doubted:
         return f"recorded as {condition.verification.value}" if condition.verification else "recorded as unconfirmed"
     found = next((word for word in rule.doubt_words if _mentions(condition, word)), None)

@@ -10,7 +10,7 @@ from cds_service.domain.therapy import TherapyHistory
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Basis, Finding, Missing, TherapySummary
 
-_NEEDED = (Kind.CONDITIONS, Kind.OBSERVATIONS, Kind.MEDICATIONS, Kind.ADMINISTRATIONS)
+_NEEDED = (Kind.CONDITIONS, Kind.OBSERVATIONS, Kind.MEDICATIONS, Kind.ADMINISTRATIONS, Kind.PROCEDURES)
 _ADDING = {Kind.STATEMENTS: "medication statements", Kind.EPISODES: "episodes of care", Kind.CAREPLANS: "care plans"}
 
 
@@ -56,6 +56,10 @@ def _over(history: TherapyHistory, rule: PriorLinesAtMost) -> str:
 
 
 def _uncovered(history: TherapyHistory) -> str:
+    if history.unnamed:
+        first = history.unnamed[0]
+        day = f" of {first.date}" if first.date else ""
+        return f"{first.text}{day} does not name the drug: how many lines it was is not known"
     since = f"metastasis ({history.index})"
     if not history.evidence:
         return f"no treatment is recorded since {since}, which is not the same as none given"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.codes import MeaningBasis, groups_of, of_concept
+from cds_service.domain.codes import MeaningBasis, Meanings, groups_of, of_concept
 from cds_service.domain.criteria import NoOtherMalignancy, Outcome
 from cds_service.domain.dates import AsOf, PartialDate, days_after, years_after
 from cds_service.domain.facts import Condition, Evidence, Kind, Side
@@ -98,11 +98,19 @@ def _uncertain(rule: NoOtherMalignancy, picture: CancerPicture, as_of: AsOf) -> 
 
 def _by_words(primary: Primary) -> Iterable[_Concern]:
     """A primary cancer that only the words tell, unless they speak of spread or it has ended."""
-    groups = groups_of(primary.condition.meanings, "malignant-text")
-    spread = "SECONDARY" in groups or any(meaning.concept in _SPREAD for meaning in primary.condition.meanings)
+    meanings = primary.condition.meanings
+    evidence = (primary.condition.evidence,)
+    groups = groups_of(meanings, "malignant-text")
+    if primary.condition.is_active and _is_related_primary(meanings):
+        yield _Concern(f"{primary.title}: a cancer by a code of a system that is not mapped", evidence, weighs=True)
+        return
+    spread = "SECONDARY" in groups or any(meaning.concept in _SPREAD for meaning in meanings)
     if primary.condition.is_active and "PRIMARY" in groups and not spread:
-        evidence = (primary.condition.evidence,)
         yield _Concern(f"{primary.title}: sounds like a cancer, its code is in no table", evidence, weighs=True)
+
+
+def _is_related_primary(meanings: Meanings) -> bool:
+    return any(row.basis is MeaningBasis.RELATED and row.use == "primary" for row in meanings)
 
 
 def _past(rule: NoOtherMalignancy, primary: Primary, as_of: AsOf) -> _Concern:

@@ -6,6 +6,8 @@ Source: FHIR R4 Condition; mCODE 4.0.0 primary and secondary cancer condition; U
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from enum import Enum
 from functools import lru_cache
 
 from cds_service.domain.codes import Meanings
@@ -15,7 +17,7 @@ from cds_service.domain.facts import Condition as ConditionFact
 from cds_service.fhir.context import Reader, ReadingContext
 from cds_service.fhir.extract.dates import read_date
 from cds_service.fhir.extract.sites import one_side, qualifiers_of, read_side, read_sites
-from cds_service.fhir.extract.spoken import spoken
+from cds_service.fhir.extract.spoken import spoken_diagnosis
 from cds_service.fhir.extract.standing import status_word
 from cds_service.fhir.resources import CodeableConcept, Condition, Extension
 
@@ -30,9 +32,26 @@ _PROFILES = (
 )
 
 
+class _Certainty(Enum):
+    """The letters of German ICD-10-GM coding (fhir.de: icd-10-gm-diagnosesicherheit)."""
+
+    CERTAIN = "G"
+    SUSPECTED = "V"
+    STATE_AFTER = "Z"
+    EXCLUDED = "A"
+
+
+_CERTAINTY_URL = "diagnosesicherheit"
+
+
 def read_condition(condition: Condition, context: ReadingContext) -> Iterable[ConditionFact]:
     """The diagnosis; meanings by code, by words only where none of its codes is in a table."""
-    said = spoken(condition.code, context)
+    certainty = _certainty(condition)
+    if certainty is _Certainty.EXCLUDED:
+        return ()
+    said = spoken_diagnosis(condition.code, context)
+    if said.problem:
+        context.note(said.problem)
     extensions = condition.extension
     onset = read_date(condition.onset_date_time, context)
     if onset is None and condition.onset_period is not None:
@@ -60,7 +79,32 @@ def read_condition(condition: Condition, context: ReadingContext) -> Iterable[Co
         morphology=context.meanings(*_morphologies(extensions)) if extensions else (),
         related=_related(extensions, context) if extensions else (),
     )
-    return (fact,)
+    return (_weighed(fact, certainty),)
+
+
+def _certainty(condition: Condition) -> _Certainty:
+    """How certain a diagnosis is by its German certainty letters; where they disagree, only suspected."""
+    codings = condition.code.coding if condition.code else ()
+    extensions = (*condition.extension, *(extension for coding in codings for extension in coding.extension))
+    letters = {_letter(extension) for extension in extensions if (extension.url or "").endswith(_CERTAINTY_URL)}
+    known = {certainty for certainty in _Certainty if certainty.value in letters}
+    if len(known) > 1:
+        return _Certainty.SUSPECTED
+    return next(iter(known), _Certainty.CERTAIN)
+
+
+def _letter(extension: Extension) -> str:
+    coded = extension.value_coding.code if extension.value_coding else extension.value_code
+    return (coded or "").strip().upper()
+
+
+def _weighed(fact: ConditionFact, certainty: _Certainty) -> ConditionFact:
+    """The diagnosis as its certainty lets it stand: suspected is unconfirmed, "state after" is over."""
+    if certainty is _Certainty.CERTAIN or fact.is_doubted:
+        return fact
+    if certainty is _Certainty.STATE_AFTER and (fact.clinical_status is None or not fact.is_active):
+        return replace(fact, clinical_status=fact.clinical_status or ClinicalStatus.RESOLVED)
+    return replace(fact, verification=Verification.PROVISIONAL)
 
 
 def _stages(condition: Condition, context: ReadingContext) -> Meanings:

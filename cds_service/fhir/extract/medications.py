@@ -26,7 +26,7 @@ from cds_service.fhir.resources import (
     Reference,
 )
 
-_SUPPORTIVE = "supportive"
+SUPPORTIVE = "supportive"
 _NOT_NAMED = "not-named"
 _LOCAL = (
     "intravesical",
@@ -183,8 +183,8 @@ def _worked_out(concept: CodeableConcept | None, reference: Reference | None, co
     text = next((told for one in concepts if (told := words_of(one))), *named[:1] or ("",))
     if reference is not None and not (concepts or named):
         agents, text = _not_at_hand(reference, context)
-    acting = tuple(agent for agent in agents if agent.use != _SUPPORTIVE)
-    return _Drug(agents, text, acting, any(map(_is_local, words)))
+    acting = tuple(agent for agent in agents if agent.use != SUPPORTIVE)
+    return _Drug(agents, text, acting, any(map(acts_locally, words)))
 
 
 def _not_at_hand(reference: Reference, context: ReadingContext) -> tuple[Meanings, str]:
@@ -228,7 +228,7 @@ def _fact(
     route: str = "",
 ) -> DrugFact:
     acting = drug.acting
-    systemic = not drug.local and not (route and _is_local(route))
+    systemic = not drug.local and not (route and acts_locally(route))
     return DrugFact(
         evidence=context.evidence(when.text, drug.text),
         agents=tuple(dict.fromkeys(agent.group for agent in acting or drug.agents)),
@@ -238,7 +238,7 @@ def _fact(
         end=_end(when),
         given=given and all(agent.use != _NOT_NAMED for agent in drug.agents),
         ongoing=ongoing,
-        counts=bool(acting) and systemic and intent != _SUPPORTIVE and not _for_another_disease(reasons),
+        counts=bool(acting) and systemic and intent != SUPPORTIVE and not _for_another_disease(reasons),
         intent=intent if isinstance(intent, Intent) else None,
         stop_reasons=of_concept(context.meanings(*stop_reasons), "stop-reason"),
         reasons=reasons,
@@ -260,7 +260,8 @@ def _route(concepts: Iterable[CodeableConcept | None]) -> str:
     return "; ".join(text for concept in concepts for text in all_words(concept))
 
 
-def _is_local(words: str) -> bool:
+def acts_locally(words: str) -> bool:
+    """Whether words of a route, a product or a procedure say that a drug acts where it is put."""
     lowered = words.lower()
     return any(word in lowered for word in _LOCAL)
 

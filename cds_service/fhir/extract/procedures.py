@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.domain.codes import Meanings
+from cds_service.domain.codes import MeaningBasis, Meanings, of_concept
 from cds_service.domain.facts import Procedure as ProcedureFact
 from cds_service.domain.facts import Site
 from cds_service.fhir.context import Reader, ReadingContext
 from cds_service.fhir.extract.dates import read_when
+from cds_service.fhir.extract.medications import SUPPORTIVE, acts_locally
 from cds_service.fhir.extract.sites import qualifiers_of, read_site, read_sites
 from cds_service.fhir.extract.spoken import spoken
 from cds_service.fhir.resources import (
@@ -37,13 +38,16 @@ _NESTED = ("radiotherapy-dose-delivered-to-volume", "dose-delivered-to-volume")
 def read_procedure(procedure: Procedure, context: ReadingContext) -> Iterable[ProcedureFact]:
     """The procedure, where its codes (its words, if it has no listed code) mean something."""
     said = spoken(procedure.code, context)
-    if not said.meanings:
+    meanings = said.meanings
+    if all(meaning.basis is MeaningBasis.TEXT for meaning in meanings):
+        meanings += _drugs_named(said.text, context)
+    if not meanings:
         return
     when = read_when(procedure.performed_date_time, procedure.performed_period, context)
     focus = context.names(_structures(procedure.extension))
     yield ProcedureFact(
         context.evidence(when.text, said.text),
-        meanings=said.meanings,
+        meanings=meanings,
         text=said.text,
         start=when.start,
         end=when.end,
@@ -52,6 +56,14 @@ def read_procedure(procedure: Procedure, context: ReadingContext) -> Iterable[Pr
         focus=focus,
         reasons=_reasons(procedure, context),
     )
+
+
+def _drugs_named(text: str, context: ReadingContext) -> Meanings:
+    """The anticancer drugs that a procedure of no listed code names, where it is given to the whole body."""
+    if acts_locally(text):
+        return ()
+    named = of_concept(context.catalog.agents_named(text), "agent")
+    return tuple(agent for agent in named if agent.use != SUPPORTIVE)
 
 
 def _sites(procedure: Procedure, context: ReadingContext) -> tuple[Site, ...]:

@@ -7,7 +7,7 @@ depends on the catalog alone.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.domain.codes import Meanings
@@ -25,16 +25,18 @@ class Spoken:
     """What a concept says: meanings by code, by words only where no code of it is in a table.
 
     `unlisted` is true when it carries codes and none is in any table. `side` is the one its
-    codes or words name.
+    codes or words name. `problem` is what is wrong with its codes.
     """
 
     meanings: Meanings = ()
     unlisted: bool = False
     text: str = ""
     side: Side | None = None
+    problem: str = ""
 
 
 _NOTHING = Spoken()
+_DIAGNOSIS = "diagnosis"
 _memories: dict[int, tuple[Catalog, dict[Hashable, Spoken]]] = {}
 
 
@@ -50,6 +52,34 @@ def spoken(concept: CodeableConcept | None, context: ReadingContext) -> Spoken:
             memory.clear()
         found = memory[key] = _worked_out(concept, context)
     return found
+
+
+def spoken_diagnosis(concept: CodeableConcept | None, context: ReadingContext) -> Spoken:
+    """What a diagnosis says: the same, and what its codes may mean where their system is not the mapped one.
+
+    A coding whose system is mapped is the surer: beside it the others add nothing.
+    """
+    said = spoken(concept, context)
+    if concept is None or not concept.coding:
+        return said
+    memory = _memory_of(context.catalog)
+    key = (_DIAGNOSIS, concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
+    found = memory.get(key)
+    if found is None:
+        found = memory[key] = _with_likeness(concept, said, context)
+    return found
+
+
+def _with_likeness(concept: CodeableConcept, said: Spoken, context: ReadingContext) -> Spoken:
+    likes = [(coding, context.catalog.likeness(coding.system, coding.code)) for coding in concept.coding]
+    unsure = [like for _, like in likes if like.meanings]
+    if not unsure or any(not like.system and context.meanings_of_codings(coding) for coding, like in likes):
+        return said
+    related = dict.fromkeys(meaning for like in unsure for meaning in like.meanings)
+    problem = (
+        f"its code is of {unsure[0].system}, not of the mapped ICD-10-CM: where the two may differ it decides nothing"
+    )
+    return replace(said, meanings=(*said.meanings, *related), problem=problem)
 
 
 def _memory_of(catalog: Catalog) -> dict[Hashable, Spoken]:
