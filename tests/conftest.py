@@ -16,6 +16,11 @@ import pytest
 os.environ["CDS_DATABASE_URL"] = "memory:"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on Spark come first: they are then given to one worker, which starts Spark once, and last longest."""
+    items.sort(key=lambda item: item.get_closest_marker("spark") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def watch() -> Iterator[Any]:
     """The watch over the service; None where no test that was collected knows it."""

@@ -37,6 +37,8 @@ from cds_service.screening.overnight import Since
 from cds_service.screening.ports import PopulationEngine
 from cds_service.screening.screened import EngineOutcome, Screened
 
+pytestmark = pytest.mark.spark
+
 DAY = date(2026, 11, 22)
 SMALL_PIECES = 1 << 20
 
@@ -385,7 +387,8 @@ def test_what_the_local_engine_stored_is_unchanged_to_spark(spark, asked):
 
 def test_resuming_on_spark_starts_anew_and_says_so(spark, asked, tmp_path):
     address = f"file://{tmp_path}"
-    (tmp_path / "all.ndjson").write_bytes(lines(patient("one"), patient("two"), cancer("one"), b"no JSON"))
+    healthy = (patient(f"healthy-{number}") for number in range(8))
+    (tmp_path / "all.ndjson").write_bytes(lines(patient("one"), *healthy, cancer("one"), b"no JSON"))
     done, *_ = asked("spark", source=address, resume=True)
     assert asked.said == ["nothing to resume: a run on Spark starts anew"]
     assert (done.run.source, done.saved.new) == (address, 1)
