@@ -32,7 +32,7 @@ Names = Mapping[str, int]
 _SUBJECT_OF = {"BodyStructure": "patient", "EpisodeOfCare": "patient", "ResearchSubject": "individual"}
 _SUBJECTS = ("subject", "patient", "individual")
 _REMEMBERED = 50_000
-_STRANGERS = 1 << 15
+_STRANGERS = 1 << 14
 _STRANGER, _ODD = -1, -2
 _NOTHING = Raw(b"null")
 
@@ -105,6 +105,13 @@ def _lines_of(block: bytes) -> list[bytes]:
     return lines
 
 
+def _is_plain(reference: str) -> bool:
+    """Whether a reference is a name already: "Patient/1" and no more."""
+    return (
+        reference.startswith("Patient/") and reference.count("/") == 1 and "?" not in reference and reference[-1] != "/"
+    )
+
+
 class Prefilter:
     """Sifts the lines of a file whose lines are of one type: of patients sought, odd ones, and what may tell of cancer.
 
@@ -154,7 +161,7 @@ class Prefilter:
             self._owners = {None: _ODD}
         owner = self._names.get(reference)
         if owner is None:
-            owner = self._names.get(plain_name(reference), _STRANGER)
+            owner = _STRANGER if _is_plain(reference) else self._names.get(plain_name(reference), _STRANGER)
         self._owners[reference] = owner
         return owner
 
