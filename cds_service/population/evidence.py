@@ -50,8 +50,22 @@ class _Sketch(Element):
     verification_status: Raw = _NOTHING
 
 
+_ELEMENTS = (
+    b'"code":%s',
+    b'"category":%s',
+    b'"stage":%s',
+    b'"verificationStatus":%s',
+    b'"meta":{"profile":%s}',
+    b'"extension":%s',
+)
 _sketches = msgspec.json.Decoder(_Sketch)
 _concepts = msgspec.json.Decoder(CodeableConcept | None)
+
+
+def _telling(key: bytes) -> bytes:
+    """A Condition of the remembered elements alone."""
+    elements = [element % value for element, value in zip(_ELEMENTS, key.split(b"\0"), strict=False) if value]
+    return b",".join((b'{"resourceType":"Condition"', *elements)) + b"}"
 
 
 class Evidence:
@@ -95,6 +109,7 @@ class Evidence:
             return False
 
     def _sketched(self, raw: Json) -> bool:
+        """The answer rests on what is remembered and nothing else, so that no order of the lines changes it."""
         sketch = _sketches.decode(raw)
         extension = bytes(sketch.extension)
         told = (sketch.code, sketch.category, sketch.stage, sketch.verification_status, sketch.meta.profile)
@@ -104,7 +119,7 @@ class Evidence:
         if found is None:
             if len(self._conditions) >= _REMEMBERED:
                 self._conditions.clear()
-            found = self._conditions[key] = self._odd_condition(raw)
+            found = self._conditions[key] = self._odd_condition(_telling(key))
         return found
 
     def _odd_condition(self, raw: Json) -> bool:

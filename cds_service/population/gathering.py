@@ -25,7 +25,7 @@ from cds_service.fhir.references import plain_name
 from cds_service.fhir.resources import READ_TYPES, Patient
 from cds_service.population.evidence import TELLING, Evidence
 from cds_service.population.files import LONGEST_LINE, Block, Piece, PieceReader
-from cds_service.population.prefilter import Prefilter, Sifted, all_lines, kind_of_lines
+from cds_service.population.prefilter import Nothing, Prefilter, Sifted, all_lines, kind_of_lines
 from cds_service.population.reading import SHARED, Line, broken_long, read_line
 from cds_service.population.spill import BROKEN, CHANGED, Kept, Part, SpillWriter
 
@@ -125,9 +125,14 @@ def survey(piece: Piece, evidence: Evidence, reader: Reader | None = None) -> Pi
 
 
 class _Person(Struct, rename="camel", gc=False):
+    """A Patient; one with elements that no Patient has is not read with this."""
+
     resource_type: Literal["Patient"]
     id: str
     link: Raw | UnsetType = UNSET
+    subject: Nothing | UnsetType = UNSET
+    patient: Nothing | UnsetType = UNSET
+    individual: Nothing | UnsetType = UNSET
 
 
 _persons = Decoder(_Person)

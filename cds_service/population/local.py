@@ -68,7 +68,7 @@ class Options:
 
     workers: int = 1
     piece_bytes: int = PIECE_BYTES
-    slot_bytes: int = 64 << 20
+    slot_bytes: int = 16 << 20
     held: Mapping[str, str] = field(default_factory=dict)
     since: datetime | None = None
 

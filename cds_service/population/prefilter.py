@@ -22,7 +22,7 @@ from msgspec import Raw
 
 from cds_service.fhir.decoding import UNREADABLE, type_of
 from cds_service.fhir.references import plain_name
-from cds_service.fhir.resources import READ_TYPES
+from cds_service.fhir.resources import READ_TYPES, Identifier
 from cds_service.population.evidence import Evidence
 from cds_service.population.reading import SHARED
 
@@ -32,13 +32,22 @@ Names = Mapping[str, int]
 _SUBJECT_OF = {"BodyStructure": "patient", "EpisodeOfCare": "patient", "ResearchSubject": "individual"}
 _SUBJECTS = ("subject", "patient", "individual")
 _REMEMBERED = 50_000
-_STRANGERS = 1 << 15
+_STRANGERS = 1 << 14
 _STRANGER, _ODD = -1, -2
 _NOTHING = Raw(b"null")
 
 
+Nothing = Literal["(no element is this)"]
+"""The type of an element that makes a line odd by being there."""
+
+
 class _Subject(msgspec.Struct, frozen=True, gc=False):
+    """A Reference, odd where one is that is read in full."""
+
     reference: str | None = None
+    identifier: Identifier | None = None
+    display: str | None = None
+    type: str | None = None
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -52,11 +61,11 @@ _NOBODY = _Subject()
 def _glance_of(kind: str) -> msgspec.json.Decoder[Any]:
     """A decoder of one type's subject, and of an Observation's codes; lines of another type fail in it."""
     own = _SUBJECT_OF.get(kind, "subject")
-    fields: list[Any] = [("resource_type", Literal[kind]), ("subject", _Subject, _NOBODY)]
+    fields: list[Any] = [("resource_type", Literal[kind]), ("id", str | None, None), ("subject", _Subject, _NOBODY)]
     if kind == "Observation":
         fields += [("code", Raw, _NOTHING), ("component", tuple[_Part, ...], ())]
-    # What would be taken for the subject, and no such resource has: given a type that it cannot be of.
-    fields += [(f"no_{name}", int, 0) for name in _SUBJECTS[: _SUBJECTS.index(own)]]
+    # What may be taken for the subject, and no such resource has: whatever it is, the line is odd.
+    fields += [(f"no_{name}", Nothing, "") for name in _SUBJECTS if name != own]
     renamed = {"resource_type": "resourceType", "subject": own, **{f"no_{name}": name for name in _SUBJECTS}}
     return msgspec.json.Decoder(
         msgspec.defstruct("Glance", fields, gc=False, rename=lambda name: renamed.get(name, name))
@@ -94,6 +103,13 @@ def _lines_of(block: bytes) -> list[bytes]:
     if not lines[-1]:
         lines.pop()
     return lines
+
+
+def _is_plain(reference: str) -> bool:
+    """Whether a reference is a name already: "Patient/1" and no more."""
+    return (
+        reference.startswith("Patient/") and reference.count("/") == 1 and "?" not in reference and reference[-1] != "/"
+    )
 
 
 class Prefilter:
@@ -145,7 +161,7 @@ class Prefilter:
             self._owners = {None: _ODD}
         owner = self._names.get(reference)
         if owner is None:
-            owner = self._names.get(plain_name(reference), _STRANGER)
+            owner = _STRANGER if _is_plain(reference) else self._names.get(plain_name(reference), _STRANGER)
         self._owners[reference] = owner
         return owner
 

@@ -91,6 +91,38 @@ def test_many_strangers_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPa
     assert sifted("Observation", *(observation(f"Patient/{name}") for name in names)) == "----0-0-1"
 
 
+def test_a_diagnosis_that_cannot_be_read_in_full_does_not_speak_for_those_of_the_same_code() -> None:
+    evidence = Evidence(catalog())
+    hypertension = b'"code":{"coding":[{"system":"http://snomed.info/sct","code":"38341003"}]}'
+    spoiled = b'{"resourceType":"Condition",%s,"note":[{"text":"caf\xe9"}]}' % hypertension
+    assert not evidence.tells("Condition", spoiled)
+    assert not evidence.tells("Condition", b'{"resourceType":"Condition",%s}' % hypertension)
+
+
+@pytest.mark.parametrize(
+    ("words", "tells"),
+    [
+        ('"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"C18.7"}]}', True),
+        ('"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"I10"}]}', False),
+        ('"code":{"text":"Metastatic cancer"}', True),
+        ('"code":"C18.7"', True),
+        ('"note":[]', False),
+        (
+            '"code":{"coding":[{"code":"C18.7"}],"text":"Cancer"},"verificationStatus":{"coding":[{"code":"refuted"}]}',
+            False,
+        ),
+        (
+            '"meta":{"profile":["https://example.org/mcode-primary-cancer-condition"]},"code":{"text":"something"}',
+            True,
+        ),
+    ],
+)
+def test_evidence_of_a_cancer_in_a_diagnosis(words: str, tells: bool) -> None:
+    text = f'{{"resourceType":"Condition",{words}}}'.encode()
+    assert Evidence(catalog()).tells("Condition", text) is tells
+    assert Evidence(catalog()).is_silent_condition(text) is not tells
+
+
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
