@@ -22,6 +22,7 @@ from cds_service.fhir.download_record import Progress as Downloading
 from cds_service.fhir.exchange import check_base
 from cds_service.fhir.reading import KIND_OF
 from cds_service.fhir.resources import READ_TYPES
+from cds_service.fhir.servers import plain_base
 from cds_service.population.local import Options, Progress
 from cds_service.population.nightly import ENGINE, NightlyOrder, run_nightly, work_folder
 from cds_service.population.nightly import clear as clear_nightly
@@ -47,7 +48,8 @@ saying so goes only then.
 class ScreenRequest:
     """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed.
 
-    `server` is the base URL of the FHIR server that a folder was exported from, empty where not said.
+    `server` is the base URL under which hook calls know the patients: that of the server a folder
+    was exported from, or another name of the one asked; empty where not said.
     """
 
     source: str
@@ -144,10 +146,9 @@ def _check(request: ScreenRequest) -> None:
         raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
     if request.is_address and request.engine == ENGINE:
         raise UsageError("SOURCE is neither a folder nor a FHIR base URL: such an address is read by --engine spark")
-    if request.server:
-        if request.is_server:
-            raise UsageError("--server goes with a folder: SOURCE is the FHIR server's own base URL already")
-        check_base(request.server)
+    for url in (request.source if request.is_server else "", request.server):
+        if url:
+            check_base(url)
 
 
 def _quarantine(request: ScreenRequest, parent: Path) -> Path:
@@ -200,10 +201,15 @@ class _Brought:
     address: str = ""
 
 
+def _base(request: ScreenRequest) -> str:
+    """The base of the patients' ids, spelt as hook calls' are; empty where a folder does not say whose it is."""
+    url = request.server or (request.source if request.is_server else "")
+    return (plain_base(url) or url.strip().rstrip("/")) if url else ""
+
+
 def _source(request: ScreenRequest) -> str:
     """What identifies the source from night to night: the server, or a Group of it, or else the folder or address."""
-    server = request.source if request.is_server else request.server
-    base = server.strip().rstrip("/")
+    base = _base(request)
     if request.is_address:
         return base or request.source.rstrip("/")
     return (f"{base} Group/{request.group}" if request.group else base) or str(Path(request.source).resolve())
@@ -214,10 +220,9 @@ def _bring(
 ) -> _Brought:
     if request.is_server:
         return _Mirror(settings, request, parent, progress, interrupted=interrupted).bring()
-    base = request.server.strip().rstrip("/")
     if request.is_address:
-        return _Brought((), _source(request), base, address=request.source)
-    return _Brought((Path(request.source),), _source(request), base)
+        return _Brought((), _source(request), _base(request), address=request.source)
+    return _Brought((Path(request.source),), _source(request), _base(request))
 
 
 def _is_recent(path: Path) -> bool:
@@ -242,9 +247,9 @@ class _Mirror:
         self._settings = settings
         self._request = request
         self._progress = progress
-        self._base = request.source.rstrip("/")
+        self._url = request.source.strip().rstrip("/")
         self._interrupted = interrupted
-        self._folder = work_folder(parent / "downloads", f"{self._base} {request.group or ''}", request.method)
+        self._folder = work_folder(parent / "downloads", f"{self._url} {request.group or ''}", request.method)
 
     def bring(self) -> _Brought:
         """Download all, or what changed since the last download."""
@@ -285,7 +290,7 @@ class _Mirror:
 
         return download_population(
             self._settings,
-            self._base,
+            self._url,
             self._folder / name,
             types=sorted(READ_TYPES),
             group=self._request.group,
@@ -308,7 +313,7 @@ class _Mirror:
         full = read_report(folders[0]) or report
         # A night without changes leaves a folder without files.
         filled = tuple(folder for folder in folders if any(folder.glob("*.ndjson*")))
-        return _Brought(filled, _source(self._request), self._base, problems, lacking, full.counts, anew)
+        return _Brought(filled, _source(self._request), _base(self._request), problems, lacking, full.counts, anew)
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:

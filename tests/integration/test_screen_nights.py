@@ -249,11 +249,20 @@ def test_what_cannot_be_asked_is_a_usage_error(tmp_path, hospital, capsys, words
     assert said in capsys.readouterr().err
 
 
+def test_a_server_may_be_known_to_hooks_by_another_name(hospital) -> None:
+    with embedded_fhir_server(RECORDS) as base:
+        assert hospital.screen(base, "--server", "https://ehr.example/fhir") == 0
+    (run,) = runs_of(hospital)
+    assert (run.source, run.base) == ("https://ehr.example/fhir", "https://ehr.example/fhir")
+
+
 def test_a_folder_may_say_which_server_it_was_exported_from(tmp_path, hospital) -> None:
     base = "https://ehr.example/fhir"
     for night, name in enumerate(("monday", "tuesday")):
         folder = lay_out(tmp_path / name, RECORDS if not night else RECORDS[:-1])
-        assert hospital.screen(folder, "--server", f"{base}/", day=DAY + timedelta(days=night)) == 0
+        assert (
+            hospital.screen(folder, "--server", "https://EHR.example:443/fhir/", day=DAY + timedelta(days=night)) == 0
+        )
     assert {(run.source, run.base) for run in runs_of(hospital)} == {(base, base)}
     store = hospital.store()
     assert {one.patient.base for one in store.book.current("extend-op")} == {base}
