@@ -10,6 +10,7 @@ Source: CDS Hooks 2.0.1, sections "Calling a CDS Service" and "CDS Service Respo
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -64,15 +65,16 @@ class HookRequest(Struct, rename="camel"):
 
 
 class User(Struct, frozen=True):
-    """Who looks at the chart: "Practitioner/1". `reference` is None where the id has another form."""
+    """Who looks at the chart: "Practitioner/1". `reference` is None where the id has another form, `told`."""
 
     type: str = ""
     reference: str | None = None
+    told: str = ""
 
     @property
     def key(self) -> str:
         """What tells this user from others."""
-        return self.reference or self.type
+        return self.reference or self.told or self.type
 
     @property
     def role(self) -> str:
@@ -162,7 +164,14 @@ def _user(context: Context) -> User:
     if not value:
         raise NotFhir("'context.userId' is missing: send the user as Type/id, for example Practitioner/1")
     found = _USER.fullmatch(value)
-    return User(found[1], value) if found else User(_user_type(value))
+    return User(found[1], value) if found else User(_user_type(value), told=_told(value))
+
+
+def _told(value: str) -> str:
+    """An odd user id as it may be kept: itself, or its digest where it is long or not printable."""
+    if len(value) <= _LONGEST_INSTANCE and value.isprintable():
+        return value
+    return f"sha256:{sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _user_type(value: str) -> str:

@@ -201,6 +201,25 @@ def test_no_card_for_patients_and_relatives(desk: Desk, user: str, hook: str) ->
     assert desk.silences() == {"NOT_FOR_PATIENTS": 1}
 
 
+ODD_USERS = [
+    "https://ehr.example/fhir/Practitioner/1",
+    "https://ehr.example/fhir/Practitioner/2",
+    "dr.smith",
+    "dr.jones",
+    "Device/7",
+    "x" * 5000,
+    "x" * 5001,
+    "a\x00b",
+    "a\x00c",
+]
+
+
+def test_users_with_ids_of_another_form_are_told_apart(desk: Desk) -> None:
+    shown = [desk.cards(user=user)[0]["uuid"] for user in (*ODD_USERS, *ODD_USERS)]
+    assert shown[:9] == shown[9:]
+    assert len(set(shown)) == 9
+
+
 def test_the_limits_are_settings() -> None:
     assert Desk(card_max_unknowns=3).cards(patient=HALF_LABS) == []
     assert Desk(card_max_unknowns=4).cards(patient=HALF_LABS) != []
