@@ -69,6 +69,11 @@ class CodeIndex:
         edition = next((edition[:-1] for edition in self._editions if bare.startswith(edition)), None)
         return edition or self._other_editions.further(bare) or system
 
+    def title(self, system: str) -> str:
+        """The name of a code system for people; its URI where it is none of ours."""
+        known = self._systems.get(self.canonical(system))
+        return known.title if known is not None else system
+
     def resolved(self, system: str, code: str) -> tuple[str, str]:
         """The canonical system and code a recorded one stands for."""
         uri = self.canonical(system)
