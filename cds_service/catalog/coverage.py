@@ -15,7 +15,6 @@ from cds_service.catalog.lookups import fold
 from cds_service.catalog.relevance import Relevance
 from cds_service.domain.codes import Coding, Meanings
 
-
 _READ_BY_WORDS = frozenset({"Condition", "Procedure"})
 
 

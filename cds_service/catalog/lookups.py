@@ -162,7 +162,8 @@ class Lexicon:
 class AgentNames:
     """Agents by the names in a text; of overlapping names the longest wins."""
 
-    def __init__(self, names: Mapping[str, Meanings]) -> None:
+    def __init__(self, names: Mapping[str, Meanings], unlisted: re.Pattern[str] | None = None) -> None:
+        self._unlisted = unlisted
         self._by_first: dict[str, list[tuple[tuple[str, ...], Meanings]]] = {}
         self._memory: dict[str, Meanings] = {}
         for name, meanings in names.items():
@@ -170,6 +171,11 @@ class AgentNames:
             self._by_first.setdefault(words[0], []).append((words, meanings))
         for listed in self._by_first.values():
             listed.sort(key=lambda item: -len(item[0]))
+
+    def unlisted(self, text: str) -> str | None:
+        """The name of a drug that no row lists, though it is built like an anticancer drug's ("zanidatamab")."""
+        found = self._unlisted.search(fold(text)) if self._unlisted is not None else None
+        return found[0] if found else None
 
     def named(self, text: str) -> Meanings:
         """The agents named, in the order of the text."""
