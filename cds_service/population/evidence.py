@@ -6,6 +6,8 @@ and status say is worked out once and remembered by their bytes.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from msgspec import Raw
 
@@ -25,7 +27,8 @@ TELLING = frozenset({"Condition", "Observation", "BodyStructure"})
 """The resource types that can be evidence of cancer."""
 
 _REMEMBERED = 50_000
-_MORPHOLOGY = b"histology-morphology-behavior"
+_TELLING_EXTENSION = re.compile(rb"histology-morphology-behavior|diagnosesicherheit")
+"""Extensions of a Condition itself that decide whether it is evidence: its morphology, its German certainty letter."""
 
 
 class _Profiles(Element):
@@ -91,7 +94,7 @@ class Evidence:
             bytes(sketch.category),
             bytes(sketch.stage),
             bytes(sketch.verification_status),
-            extension if _MORPHOLOGY in extension else b"",
+            extension if _TELLING_EXTENSION.search(extension) else b"",
             sketch.meta.profile if sketch.meta else (),
         )
         found = self._conditions.get(key)
