@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cds_service.catalog.fields import Entry
+from cds_service.catalog.wordings import compiled
 from cds_service.domain.codes import Meaning, MeaningBasis, Meanings
 
-_FILE = ("concept", "about", "sources", "rows", "regimens")
+_FILE = ("concept", "about", "sources", "unlisted", "rows", "regimens")
 _ROW = ("name", "class", "names", "types", "line", "note", "source")
 _LINES = ("yes", "no", "backbone", "endocrine", "review")
 
 
 @dataclass(frozen=True, slots=True)
 class NamedAgents:
-    """Meanings by name, and the agents that are continuous background (`line: backbone`)."""
+    """Meanings by name, and the agents that are continuous background (`line: backbone`).
+
+    `unlisted` finds the name of a drug that is in no row, but is built like that of an anticancer drug.
+    """
 
     names: Mapping[str, Meanings]
     backbone: frozenset[str]
+    unlisted: re.Pattern[str] | None = None
 
 
 def read_agents(entry: Entry) -> NamedAgents:
@@ -39,7 +45,17 @@ def read_agents(entry: Entry) -> NamedAgents:
     for item in entry.entries("regimens"):
         for name, meanings in _regimen(item, agents, sources):
             _take(names, name, meanings, item)
-    return NamedAgents(names, frozenset(backbone))
+    return NamedAgents(names, frozenset(backbone), _unlisted(entry, sources))
+
+
+def _unlisted(entry: Entry, sources: frozenset[str]) -> re.Pattern[str] | None:
+    if "unlisted" not in entry.block:
+        return None
+    section = entry.entry("unlisted")
+    section.only(("stems", "unless", "source"), "'unlisted'")
+    _cite(section, sources)
+    stems, others = "|".join(section.texts("stems")), "|".join(section.texts("unless")) or "(?!)"
+    return compiled(section, "stems", rf"\b(?!(?:{others})\b)[a-z]+(?:{stems})\b")
 
 
 def _agent(entry: Entry, concept: str, sources: frozenset[str]) -> Meaning:

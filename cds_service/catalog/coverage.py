@@ -15,6 +15,8 @@ from cds_service.catalog.lookups import fold
 from cds_service.catalog.relevance import Relevance
 from cds_service.domain.codes import Coding, Meanings
 
+_READ_BY_WORDS = frozenset({"Condition", "Procedure"})
+
 
 class Standing(Enum):
     """What the mappings know of a code."""
@@ -39,7 +41,7 @@ class Met:
 class Covered:
     """One code of a source: what it stands for here, how often it was met, one place where.
 
-    `meaning` says what it was taken for, or why it looks relevant.
+    `meaning` says what it was taken for, or why it looks relevant; `called` is the system for people.
     """
 
     standing: Standing
@@ -50,6 +52,7 @@ class Covered:
     meaning: str
     count: int
     example: str
+    called: str = ""
 
 
 def coverage(met: Iterable[Met], catalog: Catalog, relevance: Relevance) -> list[Covered]:
@@ -73,7 +76,8 @@ def coverage(met: Iterable[Met], catalog: Catalog, relevance: Relevance) -> list
 
 def _judge(item: Met, system: str, words: str, catalog: Catalog, relevance: Relevance) -> Covered:
     standing, meaning = _standing(item, words, catalog, relevance)
-    return Covered(standing, item.resource_type, system, item.coding.code, words, meaning, 1, item.reference)
+    called = catalog.codes.title(system)
+    return Covered(standing, item.resource_type, system, item.coding.code, words, meaning, 1, item.reference, called)
 
 
 def _standing(item: Met, words: str, catalog: Catalog, relevance: Relevance) -> tuple[Standing, str]:
@@ -93,6 +97,8 @@ def _standing(item: Met, words: str, catalog: Catalog, relevance: Relevance) -> 
     if named:
         return Standing.USED, f"{_told(named)}, by its name"
     reason = relevance.reason(item.resource_type, words)
+    if reason and item.resource_type in _READ_BY_WORDS and catalog.words(words):
+        reason += "; read by its words only, so never certain"
     return (Standing.UNMAPPED, reason) if reason else (Standing.OTHER, "")
 
 

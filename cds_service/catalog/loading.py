@@ -211,7 +211,7 @@ def _compile(parts: _Parts) -> Catalog:
         codes=index,
         lexicon=parts.words.diseases,
         place_words=parts.words.places,
-        agents=AgentNames(parts.agents.names),
+        agents=AgentNames(parts.agents.names, parts.agents.unlisted),
         tests={
             (row.system, row.code): LabTest(row.meanings[0].group, row.meanings[0].use) for row in parts.analytes.tests
         },

@@ -69,6 +69,11 @@ class CodeIndex:
         edition = next((edition[:-1] for edition in self._editions if bare.startswith(edition)), None)
         return edition or self._other_editions.further(bare) or system
 
+    def title(self, system: str) -> str:
+        """The name of a code system for people; its URI where it is none of ours."""
+        known = self._systems.get(self.canonical(system))
+        return known.title if known is not None else system
+
     def resolved(self, system: str, code: str) -> tuple[str, str]:
         """The canonical system and code a recorded one stands for."""
         uri = self.canonical(system)
@@ -157,7 +162,8 @@ class Lexicon:
 class AgentNames:
     """Agents by the names in a text; of overlapping names the longest wins."""
 
-    def __init__(self, names: Mapping[str, Meanings]) -> None:
+    def __init__(self, names: Mapping[str, Meanings], unlisted: re.Pattern[str] | None = None) -> None:
+        self._unlisted = unlisted
         self._by_first: dict[str, list[tuple[tuple[str, ...], Meanings]]] = {}
         self._memory: dict[str, Meanings] = {}
         for name, meanings in names.items():
@@ -165,6 +171,11 @@ class AgentNames:
             self._by_first.setdefault(words[0], []).append((words, meanings))
         for listed in self._by_first.values():
             listed.sort(key=lambda item: -len(item[0]))
+
+    def unlisted(self, text: str) -> str | None:
+        """The name of a drug that no row lists, though it is built like an anticancer drug's ("zanidatamab")."""
+        found = self._unlisted.search(fold(text)) if self._unlisted is not None else None
+        return found[0] if found else None
 
     def named(self, text: str) -> Meanings:
         """The agents named, in the order of the text."""

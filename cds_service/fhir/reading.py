@@ -46,6 +46,7 @@ from cds_service.fhir.bundles import Found
 from cds_service.fhir.context import FOCUS, PANEL, Reader, ReadingContext, reference_of
 from cds_service.fhir.decoding import Json
 from cds_service.fhir.extract import (
+    conclusions,
     conditions,
     disease_status,
     imaging,
@@ -101,6 +102,7 @@ READERS: tuple[Reader, ...] = (
     *medications.READERS,
     *therapy_lines.READERS,
     *pathology.READERS,
+    *conclusions.READERS,
     *subjects.READERS,
 )
 

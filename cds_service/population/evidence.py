@@ -6,6 +6,7 @@ and status say is worked out once and remembered by their bytes.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -27,7 +28,8 @@ TELLING = frozenset({"Condition", "Observation", "BodyStructure"})
 """The resource types that can be evidence of cancer."""
 
 _REMEMBERED = 50_000
-_MORPHOLOGY = b"histology-morphology-behavior"
+_TELLING_EXTENSION = re.compile(rb"histology-morphology-behavior|diagnosesicherheit")
+"""Extensions of a Condition itself that decide whether it is evidence: its morphology, its German certainty letter."""
 
 
 class _Profiles(msgspec.Struct, frozen=True, gc=False):
@@ -114,7 +116,7 @@ class Evidence:
         extension = bytes(sketch.extension)
         told = (sketch.code, sketch.category, sketch.stage, sketch.verification_status, sketch.meta.profile)
         # Whole JSON values: one after the other they can be taken apart in one way only.
-        key = b"\0".join((*told, extension) if _MORPHOLOGY in extension else told)
+        key = b"\0".join((*told, extension) if _TELLING_EXTENSION.search(extension) else told)
         found = self._conditions.get(key)
         if found is None:
             if len(self._conditions) >= _REMEMBERED:

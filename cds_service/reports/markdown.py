@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from cds_service.domain.criteria import Outcome
+from cds_service.domain.criteria import CriterionKind, Outcome
 from cds_service.domain.trials import Trial
 from cds_service.domain.verdicts import (
     Assessment,
@@ -78,10 +78,13 @@ def _section(verdicts: Sequence[Verdict], outcome: Outcome, title: str, titles: 
     if not chosen:
         return ""
     lines = [f"## {title}", ""]
+    silent = []
     for verdict in chosen:
-        if verdict.basis is not Basis.NO_RECORD:
-            lines += _verdict(verdict, titles.get(verdict.id, verdict.id))
-    silent = [titles.get(verdict.id, verdict.id) for verdict in chosen if verdict.basis is Basis.NO_RECORD]
+        name = titles.get(verdict.id, verdict.id)
+        if outcome is Outcome.PASS and verdict.basis is Basis.NO_RECORD:
+            silent.append(name)
+        else:
+            lines += _verdict(verdict, f"Exclusion: {name}" if verdict.kind is CriterionKind.EXCLUSION else name)
     if silent:
         lines.append(f"- Nothing is recorded of: {'; '.join(silent)}.")
     return "\n".join(lines)

@@ -53,4 +53,4 @@ def print_coverage(rows: Sequence[Covered], console: Console, *, every: bool = F
 
 
 def _cells(row: Covered) -> Sequence[str]:
-    return (str(row.count), row.code, row.system, row.display, row.meaning, row.example)
+    return (str(row.count), row.code, row.called or row.system, row.display, row.meaning, row.example)

@@ -36,7 +36,7 @@ def states(facts: PatientFacts) -> dict[str, str]:
         ("liver 20>30", "", "pass", "recorded"),
         ("liver 20>30; lung left 20>21", "", "pass", "recorded"),
         ("liver 20>30", "stable", "pass", "recorded"),
-        ("liver 20>30", "complete response", "pass", "recorded"),
+        ("liver 20>30", "complete response", "unknown", "recorded"),
         ("", "progressive", "pass", "recorded"),
         ("liver 20>20", "progressive", "pass", "recorded"),
         ("liver 20>22", "stable", "fail", "recorded"),

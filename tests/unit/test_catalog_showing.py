@@ -82,7 +82,12 @@ CODES = [
     (met("Condition", CM, "C65.1"), Standing.AMBIGUOUS, "cancer-type: RCC, UROTHELIAL"),
     (met("Observation", "http://local", "NEU", "Neutrophils abs"), Standing.UNMAPPED, "looks like neutrophils"),
     (met("Procedure", SCT, "241540006", "CT of liver"), Standing.UNMAPPED, "looks like a staging scan"),
-    (met("Condition", "http://local", "X1", "Carcinoma of lung"), Standing.UNMAPPED, "looks like a cancer"),
+    (
+        met("Condition", "http://local", "X1", "Carcinoma of lung"),
+        Standing.UNMAPPED,
+        "looks like a cancer; read by its words only, so never certain",
+    ),
+    (met("Procedure", "http://local", "X2", "Chemotherapy"), Standing.UNMAPPED, "looks like systemic therapy; read by"),
     (met("Condition", SCT, "38341003", "Hypertension"), Standing.OTHER, ""),
     (met("Observation", LOINC, "8302-2", "Body height"), Standing.OTHER, ""),
     (met("Observation", LOINC, "20505-4", "Bilirubin in urine"), Standing.OTHER, "known not to be it"),

@@ -305,3 +305,17 @@ def test_a_finding_is_read_unless_denied() -> None:
     assert uses(NURSING, valueString="not known") == []
     assert uses(NURSING, valueCodeableConcept=concept("http://loinc.org", "LA6577-6")) == []
     assert uses(NURSING, valueCodeableConcept=concept("http://loinc.org", "LA6576-8")) == stated
+
+
+def test_a_drug_of_no_row_that_is_named_like_an_anticancer_drug_may_be_one() -> None:
+    found = only(given({"text": "Zanidatamab 300 mg infusion"}, effectiveDateTime="2026-01-02"))
+    assert (found.agents, found.counts, found.given) == (("zanidatamab",), True, False)
+    local = {"coding": [{"system": "urn:local", "code": "7", "display": "ENSARTINIB"}]}
+    assert only(given(local, effectiveDateTime="2026-01-02")).agents == ("ensartinib",)
+
+
+@pytest.mark.parametrize(
+    "text", ["adalimumab 40 mg", "Tofacitinib 5 MG", "Dupilumab", "metoprolol", "insulin", "nystatin"]
+)
+def test_drugs_for_other_diseases_are_none(text: str) -> None:
+    assert read(given({"text": text}, effectiveDateTime="2026-01-02")).medications == ()

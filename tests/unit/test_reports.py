@@ -80,6 +80,22 @@ def test_exclusions_without_a_record_share_one_line() -> None:
     assert "- Nothing is recorded of: Effusion." in as_markdown(assessment(silent), TRIAL)
 
 
+def test_what_is_not_known_for_want_of_a_record_keeps_its_reason() -> None:
+    settles = Missing("malignant effusion", "the problem list")
+    unread = verdict(
+        "effusion", Outcome.UNKNOWN, basis=Basis.NO_RECORD, reason="Not retrieved: timed out", missing=(settles,)
+    )
+    shown = as_markdown(assessment(unread), TRIAL)
+    assert "- **Effusion**: Not retrieved: timed out." in shown
+    assert "  - Needed: malignant effusion (the problem list)" in shown
+    assert "Nothing is recorded of" not in shown
+
+
+def test_an_exclusion_is_called_one() -> None:
+    lines = Verdict("effusion", CriterionKind.EXCLUSION, Outcome.PASS, Basis.RECORDED, "Resolved")
+    assert "- **Exclusion: Effusion**: Resolved." in as_markdown(assessment(lines), TRIAL)
+
+
 def test_long_evidence_is_cut_short_and_says_so() -> None:
     evidence = tuple(Evidence(f"Observation/{number}", "2026-11-01", f"size {number}") for number in range(9))
     shown = as_markdown(assessment(verdict("age", Outcome.PASS, evidence=evidence)), TRIAL)

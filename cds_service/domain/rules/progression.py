@@ -144,7 +144,12 @@ def _progressed(case: Case, progressive: Sequence[JudgedLesion], overall: Overal
     reason = f"{count} progressive lesion{'s' if count != 1 else ''} between {pair}: {_listed(progressive)}"
     if pair.by_readings:
         reason += "; two comparable scans are not recorded, the days of the readings were compared"
-    if overall.said in (Overall.OTHER, Overall.COMPLETE):
+    if overall.said is Overall.COMPLETE:
+        reason += f"; but the disease as a whole is stated as {overall.words}: the records contradict each other"
+        settles = (_LESION_TABLE, _RESPONSE)
+        evidence = _evidence(progressive) + overall.evidence
+        return Finding(Outcome.UNKNOWN, reason, evidence=evidence, missing=settles, notes=_notes(case, overall))
+    if overall.said is Overall.OTHER:
         reason += f"; mixed response: the disease as a whole is stated as {overall.words}"
     reason += _treated_flag(case)
     basis = Basis.DERIVED if pair.by_readings else Basis.RECORDED

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cds_service.catalog.catalog import Catalog
-from cds_service.domain.codes import Meaning, Meanings, of_concept
+from cds_service.domain.codes import Meaning, MeaningBasis, Meanings, of_concept
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Intent, MedicationSource
 from cds_service.domain.facts import Medication as DrugFact
@@ -180,6 +180,7 @@ def _worked_out(concept: CodeableConcept | None, reference: Reference | None, co
     words = tuple(text for one in concepts for text in all_words(one))
     named = (reference.display,) if reference is not None and reference.display else ()
     agents = of_concept(context.meanings(*concepts), "agent") or _named((*words, *named), context)
+    agents = agents or _unlisted((*words, *named), context)
     text = next((told for one in concepts if (told := words_of(one))), *named[:1] or ("",))
     if reference is not None and not (concepts or named):
         agents, text = _not_at_hand(reference, context)
@@ -205,6 +206,12 @@ def _concepts_of(product: object, context: ReadingContext) -> list[CodeableConce
         if isinstance(inner, Medication) and inner.code is not None:
             concepts.append(inner.code)
     return concepts
+
+
+def _unlisted(words: Iterable[str], context: ReadingContext) -> Meanings:
+    """A drug of no row whose name is built like an anticancer drug's: it may be one, under its own name."""
+    name = next((found for text in words if (found := context.catalog.agents.unlisted(text))), None)
+    return (Meaning("agent", name, _NOT_NAMED, name, basis=MeaningBasis.TEXT),) if name else ()
 
 
 def _named(words: Iterable[str], context: ReadingContext) -> Meanings:
