@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from cds_service.domain.making import quick_to_make
 
+
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Coding:
     """One code of a record: the system's canonical URI, the code, the words beside it."""
@@ -27,6 +30,7 @@ class MeaningBasis(Enum):
     TEXT = "text"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What one row of `mappings/` says of a code (or of words, with basis TEXT).

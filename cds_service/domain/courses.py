@@ -10,8 +10,10 @@ from cds_service.domain.codes import Meanings
 from cds_service.domain.criteria import TherapyRules
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Evidence, Intent
+from cds_service.domain.making import quick_to_make
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """One record of a drug or regimen with a known start; `last` is its end, else its start.
@@ -99,6 +101,7 @@ def _note_intolerance(course: Course, drug: Treatment, rules: TherapyRules) -> N
         course.not_tolerated.update(drug.classes)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Opening:
     """When a drug opens a new line after another."""

@@ -20,8 +20,10 @@ from typing import Any
 
 from cds_service.domain.codes import Meanings
 from cds_service.domain.dates import AsOf, PartialDate
+from cds_service.domain.making import quick_to_make
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Where a fact stands: reference ("Observation/plt-1"), date as recorded, words to show."""
@@ -31,6 +33,7 @@ class Evidence:
     text: str
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class DataQuality:
     """One thing wrong with a resource, in words without patient data."""
@@ -75,6 +78,7 @@ class Side(Enum):
     UNILATERAL = "unilateral"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who the patient is to a trial: no name, no identifier."""
@@ -123,6 +127,7 @@ class CancerProfile(Enum):
     SECONDARY = "secondary"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place in the body: organ or region, nodal chain where it is a node, side, words.
@@ -145,6 +150,7 @@ class Site:
         return self.chain is not None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A diagnosis on the problem list.
@@ -193,6 +199,7 @@ class Condition:
         return self.recorded or self.onset
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StageObservation:
     """A stage group or M category; `meanings` of concept "stage" (use: stage IV, M1, M0 ...).
@@ -215,6 +222,7 @@ class Scale(Enum):
     KARNOFSKY = "Karnofsky"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PerformanceStatus:
     """One ECOG or Karnofsky score; of a range ("1-2") the worse one. None when unreadable."""
@@ -236,6 +244,7 @@ class Comparator(Enum):
     MORE = ">"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ReferenceRange:
     """A laboratory's own limits in the analyte's unit.
@@ -261,6 +270,7 @@ class Answer(Enum):
     INDETERMINATE = "indeterminate"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LabResult:
     """One result of a named analyte, in that analyte's own unit (see `mappings/analytes.yaml`).
@@ -289,6 +299,7 @@ class LabResult:
     also: tuple[Evidence, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StatusObservation:
     """Any other observation a rule reads by meaning alone (pregnancy status, breastfeeding)."""
@@ -310,6 +321,7 @@ class Response(Enum):
     UNDETERMINED = "undetermined"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class DiseaseStatus:
     """An explicit statement on the disease as a whole, or on what `focus` names.
@@ -335,6 +347,7 @@ class LesionRole(Enum):
     METASTATIC = "metastatic"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Lesion:
     """A tumour described as a body structure: reference, identifiers, place, role."""
@@ -347,6 +360,7 @@ class Lesion:
     text: str = ""
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionMeasurement:
     """One reading of one lesion on one day, sizes in millimetres.
@@ -396,6 +410,7 @@ class Region(Enum):
     HEAD = "head"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """One modality over one region; `derived` when read from free text."""
@@ -413,6 +428,7 @@ class ScanRecord(Enum):
     REPORT = "report"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ImagingStudy:
     """A scan that was made: what it covered and when.
@@ -439,6 +455,7 @@ class ImagingStudy:
     record: ScanRecord = ScanRecord.STUDY
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Procedure:
     """Something done to the patient; `focus` are the lesions or body structures it names."""
@@ -474,6 +491,7 @@ class Intent(Enum):
     PALLIATIVE = "palliative"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Medication:
     """One record of an anticancer (or supportive) drug.
@@ -503,6 +521,7 @@ class Medication:
         return self.start or self.end
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TherapyLine:
     """An explicit line of therapy (EpisodeOfCare), or an explicit statement of none."""
@@ -520,6 +539,7 @@ class TherapyLine:
         return self.start
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Regimen:
     """A regimen named in a care plan; `agents` where its name or activities give them."""
@@ -537,6 +557,7 @@ class Regimen:
         return self.start
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PathologyReport:
     """A pathology or cytology report; `malignant` None where its conclusion is not coded.
@@ -556,6 +577,7 @@ class PathologyReport:
     preliminary: bool = False
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StudySubject:
     """The patient as a subject of a research study; `study` its identifiers and references."""
@@ -566,6 +588,7 @@ class StudySubject:
     date: PartialDate | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
     """All that is known of one patient, each kind sorted latest first, then by reference.

@@ -30,6 +30,7 @@ from cds_service.domain.facts import (
 )
 from cds_service.domain.imaging import ScanHistory, covers
 from cds_service.domain.local_therapy import Effect, Treated, local_therapies, treated
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.recist import Judgement, LesionCourse, Readings, judge_course, modalities_differ, size_of
 from cds_service.domain.scan_pair import ScanPair, read_pair
 from cds_service.domain.tracking import TrackedLesion, could_be_same, track
@@ -39,6 +40,7 @@ from cds_service.domain.verdicts import JudgedLesion, LesionState, LesionSummary
 _CONFOUNDER_USES = frozenset({"flag_review", "exclude", "review"})
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionFindings:
     """Every lesion judged, with the count (`summary`), and the scans they were judged on.

@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
+from cds_service.domain.making import quick_to_make
+
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _LITRE = re.compile(r"(?<=/)([dcmunpf]?)l\b")
 _EXACTLY = Context(prec=50)
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """canonical = value * multiply_by / divide_by; both exact, so 25.65 umol/L is 1.5 mg/dL.
@@ -34,6 +37,7 @@ class Conversion:
     at_least: Decimal | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Analyte:
     """A quantity a laboratory or a radiologist reports, and the units it can have.
@@ -77,6 +81,7 @@ def fold_unit(text: str) -> str:
     return folded.replace("\u00b5", "u").replace("\u03bc", "u").replace("**", "^")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Unusable:
     """Why a recorded amount cannot be used, in words for the data-quality list."""

@@ -21,6 +21,7 @@ from cds_service.domain.facts import (
     PatientFacts,
     StageObservation,
 )
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.primaries import Primary
 
 _NODE = "lymph_node:"
@@ -45,6 +46,7 @@ class Proof(Enum):
     DENIED = "no history of metastasis"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class SpreadStatement:
     """One statement on spread: its worth, where, since when, and whether a stage says it.

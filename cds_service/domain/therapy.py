@@ -34,12 +34,14 @@ from cds_service.domain.facts import (
     Response,
     TherapyLine,
 )
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import CountedLine, TherapySummary
 
 _ADJUVANT_COUNTS_WITHIN_DAYS = 365
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TherapyHistory:
     """The lines counted, None where the record gives no ground to count from.
@@ -235,6 +237,7 @@ def _is_radionuclide(done: Procedure) -> bool:
     return any(row.use == "radiopharmaceutical" for row in of_concept(done.meanings, "local-therapy"))
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Counting:
     """One way to count: `strict` for the fewest lines, else for the most."""

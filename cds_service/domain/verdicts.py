@@ -13,6 +13,7 @@ from enum import Enum
 
 from cds_service.domain.criteria import CriterionKind, Outcome
 from cds_service.domain.facts import DataQuality, Evidence, Side
+from cds_service.domain.making import quick_to_make
 
 
 class Basis(Enum):
@@ -23,6 +24,7 @@ class Basis(Enum):
     DERIVED = "derived"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What would settle an unknown: what, how, and between which days a new one would count."""
@@ -33,6 +35,7 @@ class Missing:
     closes: date | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule found, before the criterion's name and its expiry are put to it."""
@@ -45,6 +48,7 @@ class Finding:
     notes: tuple[DataQuality, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One criterion, judged. `valid_until`: last day on which a pass holds by time alone."""
@@ -76,6 +80,7 @@ class LesionState(Enum):
     UNKNOWN = "unknown"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class JudgedLesion:
     """One lesion across the pair of scans, its state and why (in words after the colon).
@@ -99,6 +104,7 @@ class JudgedLesion:
     regional: bool | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionSummary:
     """The count, as a range where lesions are undecided; `sensitivity_count` takes all M1 nodes as one."""
@@ -109,6 +115,7 @@ class LesionSummary:
     items: tuple[JudgedLesion, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ScanSet:
     """A staging set: its day (the earliest required part) and the studies it is made of."""
@@ -117,6 +124,7 @@ class ScanSet:
     references: tuple[str, ...]
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class CountedLine:
     """One line of systemic therapy as counted."""
@@ -127,6 +135,7 @@ class CountedLine:
     agents: tuple[str, ...]
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TherapySummary:
     """Lines for metastatic disease: fewest and most the record allows."""
@@ -136,6 +145,7 @@ class TherapySummary:
     lines: tuple[CountedLine, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """One patient against one trial on one day; a value, reproducible from its inputs."""

@@ -9,11 +9,13 @@ from cds_service.domain.codes import Meaning, MeaningBasis, of_concept
 from cds_service.domain.criteria import NoActiveCondition, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Condition, Kind
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
 _WEIGHT = {Outcome.FAIL: 3, Outcome.REVIEW: 2, Outcome.UNKNOWN: 1, Outcome.PASS: 0}
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What one condition says to an exclusion; `doubt` is why it weighs less than its code."""

@@ -14,6 +14,7 @@ from cds_service.domain.case import Case
 from cds_service.domain.criteria import LesionCountBetween, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import DataQuality, DiseaseStatus, Evidence, Kind, Response
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.verdicts import Basis, Finding, JudgedLesion, LesionState, LesionSummary, Missing
 
 _RESTS_ON = (Kind.OBSERVATIONS, Kind.LESIONS, Kind.IMAGING, Kind.REPORTS, Kind.PROCEDURES, Kind.CONDITIONS)
@@ -31,6 +32,7 @@ class Overall(Enum):
     NONE = "none"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class OverallResponse:
     """The explicit overall response at the baseline scan, with the statements it rests on."""
