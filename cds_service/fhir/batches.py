@@ -3,8 +3,9 @@
 What a well-kept server answers to one search is a Bundle of one resource type, without
 duplicates, every element of its type. Such a Bundle is decoded at once; resources already
 taken out of theirs are decoded one by one. Whatever is odd (another type, no id, an id
-twice, a wrong type somewhere, a modifier extension) sends all of the input the thorough
-way (`record.read_record`), which gives the same for clean input.
+twice, a wrong type somewhere, a modifier extension) goes the thorough way
+(`record.read_record`), which gives the same for clean input: all of the input where anything
+came in a Bundle, whose fullUrls may name the rest, else only what is odd.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 from msgspec import UNSET
 
 from cds_service.fhir.bundles import Found
-from cds_service.fhir.decoding import UNREADABLE, Json, decoder_of, written_type
+from cds_service.fhir.decoding import UNREADABLE, Json, decoder_of, type_of, written_type
 from cds_service.fhir.resources import READ_TYPES, AnyResource
 
 _FIRST = re.compile(rb'"resource"\s*:\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"')
@@ -62,30 +63,51 @@ def _all_different(batch: Batch) -> bool:
     return len(ids) == len(batch.entries) and None not in ids and "" not in ids
 
 
-def _clean_found(found: Found) -> tuple[str, list[Entry]] | None:
-    kind = found.kind
-    if kind not in READ_TYPES:
-        return ("", []) if kind else None
-    try:
-        resource = decoder_of(kind).decode(found.raw)
-    except UNREADABLE:
-        return None
-    if resource.resource_type != kind or resource.modifier_extension is not UNSET:
-        return None
-    return kind, [(resource, found.full_url)]
+def came_alone(carriers: Iterable[object]) -> list[tuple[str, Json]] | None:
+    """The type and bytes of each resource that is read; None where one came in a Bundle, an array or a mapping."""
+    found: list[tuple[str, Json]] = []
+    for carrier in carriers:
+        if isinstance(carrier, Found):
+            kind, raw = carrier.kind, carrier.raw
+            if carrier.full_url is not None:
+                return None
+        elif isinstance(carrier, Json):
+            kind, raw = written_type(carrier) or type_of(carrier), carrier
+            if kind in ("", "Bundle"):
+                return None
+        else:
+            return None
+        if kind in READ_TYPES or not kind:
+            found.append((kind, raw))
+    return found
 
 
-def _clean(raw: Json) -> tuple[str, list[Entry]] | None:
-    kind = written_type(raw)
-    if kind == "Bundle":
-        return _clean_bundle(raw)
+def decode_clean(kind: str, raw: Json) -> AnyResource | None:
+    """The resource of this type, with an id; None where anything in it is odd."""
     if kind not in READ_TYPES:
         return None
     try:
         resource = decoder_of(kind).decode(raw)
     except UNREADABLE:
         return None
-    return (kind, [(resource, None)]) if resource.modifier_extension is UNSET else None
+    if resource.resource_type != kind or resource.modifier_extension is not UNSET or not resource.id:
+        return None
+    return resource
+
+
+def _clean_found(found: Found) -> tuple[str, list[Entry]] | None:
+    resource = decode_clean(found.kind, found.raw)
+    if resource is None:
+        return None if found.kind in READ_TYPES or not found.kind else ("", [])
+    return found.kind, [(resource, found.full_url)]
+
+
+def _clean(raw: Json) -> tuple[str, list[Entry]] | None:
+    kind = written_type(raw)
+    if kind == "Bundle":
+        return _clean_bundle(raw)
+    resource = decode_clean(kind, raw)
+    return None if resource is None else (kind, [(resource, None)])
 
 
 def _clean_bundle(raw: Json) -> tuple[str, list[Entry]] | None:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, UnsetType, structs
 from msgspec.json import Encoder
 
 from cds_service.domain.facts import DataQuality
-from cds_service.fhir.batches import Batch, clean_batches
+from cds_service.fhir.batches import Batch, Entry, came_alone, clean_batches, decode_clean
 from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.context import reference_of
 from cds_service.fhir.decoding import Json, decode, fragment, type_of
@@ -125,15 +125,50 @@ class Record:
 def open_record(
     carriers: Iterable[Json | Mapping[str, Any] | Found], shared: Callable[[str], Json | None] | None = None
 ) -> Record:
-    """A record of everything in these carriers: the short way where all is clean, else the thorough one.
+    """A record of everything in these carriers: the short way for what is clean, else the thorough one.
 
     Raises NotFhir where a carrier is no JSON.
     """
     listed = list(carriers)
+    alone = came_alone(listed)
+    if alone is not None:
+        return _read_alone(alone, shared)
     clean = clean_batches(listed)
     if clean is None or sum(len(batch.entries) for batch in clean if batch.kind is Patient) != 1:
         return read_record(open_all(listed), shared)
     return Record(clean=clean, shared=shared)
+
+
+def _read_alone(resources: Iterable[tuple[str, Json]], shared: Callable[[str], Json | None] | None) -> Record:
+    """A record of resources none of which came with others: only what is odd goes the thorough way."""
+    clean: dict[str, tuple[AnyResource, Json]] = {}
+    odd: list[Found] = []
+    for kind, raw in resources:
+        resource = decode_clean(kind, raw)
+        if resource is None:
+            odd.append(Found(kind, raw))
+            continue
+        name = f"{kind}/{resource.id}"
+        if name in clean:
+            odd.append(Found(kind, raw))
+        else:
+            clean[name] = (resource, raw)
+    record = read_record(odd, shared)
+    for name in (*record.held, *_unsure_patients(record, clean)):
+        if name in clean:
+            resource, raw = clean.pop(name)
+            _take(record, Found(resource.resource_type, raw))
+    batches: dict[type[AnyResource], list[Entry]] = {}
+    for resource, _ in clean.values():
+        batches.setdefault(type(resource), []).append((resource, None))
+    record.clean = [Batch(kind, entries) for kind, entries in batches.items()]
+    return record
+
+
+def _unsure_patients(record: Record, clean: Mapping[str, tuple[AnyResource, Json]]) -> list[str]:
+    """The clean Patients, where there is not exactly one Patient in all: they may replace each other."""
+    named = [name for name, (resource, _) in clean.items() if isinstance(resource, Patient)]
+    return named if len(named) + len(record.patients()) != 1 else []
 
 
 def read_record(resources: Iterable[Found], shared: Callable[[str], Json | None] | None = None) -> Record:
