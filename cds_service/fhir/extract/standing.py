@@ -11,6 +11,7 @@ from collections.abc import Container
 from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient
 
 _NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "unknown-to-have-happened", "unknown", "nullified"})
+_PLAINLY_HOLDS = frozenset({"final", "completed", "available", "active", "amended", "corrected", "stopped", "finished"})
 _NEVER_HELD = frozenset({"refuted", "entered-in-error"})
 _PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
 
@@ -19,6 +20,8 @@ def holds(resource: AnyResource) -> bool:
     """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
     if isinstance(resource, Condition):
         return status_word(resource.verification_status, _NEVER_HELD) not in _NEVER_HELD
+    if getattr(resource, "status", None) in _PLAINLY_HOLDS:
+        return True
     if isinstance(resource, ImagingStudy) and is_status_unknown(resource):
         return True
     return not isinstance(resource, Patient) and _status(resource) not in _NEVER
@@ -35,7 +38,7 @@ def _status(resource: AnyResource) -> str:
 
 def is_preliminary(status: str | None) -> bool:
     """Whether a result or report is not final yet; such count and are marked (ruling 18)."""
-    return (status or "").strip().lower() in _PRELIMINARY
+    return status != "final" and (status or "").strip().lower() in _PRELIMINARY
 
 
 def status_word(concept: CodeableConcept | None, known: Container[str] = ()) -> str | None:
@@ -45,6 +48,9 @@ def status_word(concept: CodeableConcept | None, known: Container[str] = ()) -> 
     """
     if concept is None:
         return None
+    if len(concept.coding) == 1 and not concept.text:
+        code = concept.coding[0].code
+        return code.strip().lower() if code else None
     words = [coding.code.strip().lower() for coding in concept.coding if coding.code]
     if concept.text:
         words.append(concept.text.strip().lower())
