@@ -142,7 +142,9 @@ def _note(result: Result, amount: _Amount) -> str:
 def _collections(result: Result, context: ReadingContext) -> frozenset[str]:
     """Keys of the draw: its recorded time, its specimen, the panel it is a component of, its report."""
     parent = result.parent
-    keys = [f"time:{time}" for time in (parent.effective_date_time, parent.effective_instant) if time]
+    keys = [f"time:{parent.effective_date_time}"] if parent.effective_date_time else []
+    if parent.effective_instant:
+        keys.append(f"time:{parent.effective_instant}")
     if parent.effective_period is not None:
         keys.append(f"period:{parent.effective_period.start}/{parent.effective_period.end}")
     specimen = context.name(parent.specimen) if parent.specimen is not None else None
