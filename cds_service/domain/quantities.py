@@ -95,7 +95,7 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
     A missing unit, a unit the analyte cannot have, and a value outside the plausible range
     are `Unusable`.
     """
-    if not unit or not unit.strip():
+    if not unit or unit.isspace():
         return Unusable(f"no unit is recorded for {analyte.title}")
     conversion = analyte.conversion(unit, code)
     if conversion is None:
@@ -106,22 +106,13 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
         return Unusable(f"the value is too large for unit '{unit[:40]}' of {analyte.title}")
     if conversion.at_least is not None and value < conversion.at_least:
         return Unusable(f"the value is too small for unit '{unit[:40]}' of {analyte.title}")
-    return _plausible(analyte, _scaled(conversion, value), unit)
-
-
-def _scaled(conversion: Conversion, value: Decimal) -> Decimal | Unusable:
     try:
-        return _EXACTLY.divide(_EXACTLY.multiply(value, conversion.multiply_by), conversion.divide_by)
+        found = _EXACTLY.divide(_EXACTLY.multiply(value, conversion.multiply_by), conversion.divide_by)
     except (InvalidOperation, Overflow, DivisionByZero):
         return Unusable("the value is not a number that can be converted")
-
-
-def _plausible(analyte: Analyte, value: Decimal | Unusable, unit: str) -> Decimal | Unusable:
-    if isinstance(value, Unusable):
-        return value
-    if analyte.plausible and not analyte.plausible[0] <= value <= analyte.plausible[1]:
+    if analyte.plausible and not analyte.plausible[0] <= found <= analyte.plausible[1]:
         return Unusable(f"the value is not plausible for {analyte.title} in '{unit[:40]}'")
-    return value
+    return found
 
 
 def plain(value: Decimal) -> str:

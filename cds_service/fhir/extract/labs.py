@@ -38,8 +38,8 @@ def read_labs(observation: Observation, context: ReadingContext) -> Iterable[Lab
     ]
     if not found:
         return ()
-    day = _day(read_observed(observation, context))
-    return [_lab(result, measured, day, context, context.reference) for result, measured in found]
+    when = _days(read_observed(observation, context))
+    return [_lab(result, measured, when, context, context.reference) for result, measured in found]
 
 
 def read_members(panel: Observation, context: ReadingContext) -> Iterator[LabResult]:
@@ -49,14 +49,14 @@ def read_members(panel: Observation, context: ReadingContext) -> Iterator[LabRes
     """
     if not panel.has_member or not (panel.effective_date_time or panel.effective_period or panel.effective_instant):
         return
-    day = _day(read_observed(panel, context))
+    when = _days(read_observed(panel, context))
     for name in context.names(panel.has_member):
         member = None if "#" in name else context.found(name)
         if isinstance(member, Observation) and _is_undated(member) and holds(member):
             for result in results_of(member):
                 test = _measured(result.code, context.catalog)
                 if test is not None:
-                    yield _lab(result, test, day, context, name)
+                    yield _lab(result, test, when, context, name)
 
 
 def _is_undated(observation: Observation) -> bool:
@@ -98,26 +98,26 @@ def _test(code: CodeableConcept, catalog: Catalog) -> _Measured | None:
     return found
 
 
-def _day(when: When) -> PartialDate | None:
-    """The day or days of a result: of a period all of them."""
-    if when.start is None or when.end is None:
-        return when.start or when.end
-    return PartialDate(when.start.earliest, max(when.end.latest, when.start.latest))
+def _days(when: When) -> When:
+    """The day or days of a result: of a period all of them, as one start."""
+    if when.start is when.end or when.start is None or when.end is None:
+        return when
+    return When(PartialDate(when.start.earliest, max(when.end.latest, when.start.latest)))
 
 
-def _lab(result: Result, test: _Measured, day: PartialDate | None, context: ReadingContext, name: str) -> LabResult:
+def _lab(result: Result, test: _Measured, when: When, context: ReadingContext, name: str) -> LabResult:
     """The result as a fact; its fields by position, which halves what making one of so many costs."""
     amount = _amount(result, test)
     answer = _answer(result, test, amount, context)
     problem = None if amount.value is not None or answer is not None else amount.problem
     return LabResult(
-        Evidence(name, str(day) if day else None, _shown(test, amount, answer)),
+        Evidence(name, when.text, _shown(test, amount, answer)),
         test.analyte.name,
         amount.value,
         amount.comparator,
         answer,
         read_ranges(result.of, test.analyte, amount.unit, test.code, context),
-        day,
+        when.start or when.end,
         test.use,
         is_preliminary(result.parent.status),
         amount.derived,

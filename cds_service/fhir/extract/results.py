@@ -28,7 +28,6 @@ def results_of(observation: Observation) -> list[Result]:
     """The observation itself and each of its components that has a code, in that order."""
     own = observation.code
     found = [Result(own, observation, observation)] if own is not None else []
-    for component in observation.component:
-        if component.code is not None:
-            found.append(Result(component.code, component, observation))
+    if observation.component:
+        found += [Result(part.code, part, observation) for part in observation.component if part.code is not None]
     return found
