@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -668,14 +667,7 @@ def _as_it_stood(condition: Condition, as_of: AsOf) -> Condition:
 
 def latest_first(facts: Iterable[tuple[PartialDate | None, str]]) -> list[int]:
     """The order of dated facts: latest day first, undated last, ties by reference."""
-    listed = list(facts)
-
-    def key(index: int) -> tuple[int, int, str]:
-        when, reference = listed[index]
-        return (1, 0, reference) if when is None else (0, -_ordinal(when.latest), reference)
-
-    return sorted(range(len(listed)), key=key)
-
-
-def _ordinal(day: date) -> int:
-    return day.toordinal()
+    keys = [
+        (1, 0, reference) if when is None else (0, -when.latest.toordinal(), reference) for when, reference in facts
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)

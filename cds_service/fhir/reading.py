@@ -335,8 +335,10 @@ def _resting_on(name: str) -> tuple[Kind, ...]:
 
 
 def _sorted(items: list[Any]) -> tuple[Any, ...]:
-    order = latest_first((getattr(item, "date", None), item.evidence.reference) for item in items)
-    return tuple(items[index] for index in order)
+    if len(items) == 1:
+        return tuple(items)
+    order = latest_first([(getattr(item, "date", None), item.evidence.reference) for item in items])
+    return tuple([items[index] for index in order])
 
 
 def concepts_of(observation: Observation, catalog: Catalog) -> frozenset[str]:

@@ -48,7 +48,7 @@ def read_condition(condition: Condition, context: ReadingContext) -> Iterable[Co
         text=said.text,
         unlisted=said.unlisted,
         clinical_status=_clinical(condition, context),
-        verification=_VERIFICATION.get(status_word(condition.verification_status, _VERIFICATION) or ""),
+        verification=_verification(condition.verification_status),
         onset=onset,
         recorded=recorded,
         abated=_abated(condition, context),
@@ -73,13 +73,24 @@ def _of(meanings: Meanings, concept: str) -> Meanings:
 
 def _clinical(condition: Condition, context: ReadingContext) -> ClinicalStatus | None:
     """The clinical status; a recorded end without one makes it resolved."""
-    word = status_word(condition.clinical_status, _CLINICAL)
-    status = _CLINICAL.get(word or "")
-    if word and status is None:
+    status, told = _clinical_status(condition.clinical_status)
+    if told and status is None:
         context.note("its clinicalStatus is none that FHIR knows; read as not recorded")
     if status is None and _says_ended(condition):
         return ClinicalStatus.RESOLVED
     return status
+
+
+@lru_cache(maxsize=1024)
+def _clinical_status(concept: CodeableConcept | None) -> tuple[ClinicalStatus | None, bool]:
+    """The status a concept names, and whether it says anything."""
+    word = status_word(concept, _CLINICAL)
+    return _CLINICAL.get(word or ""), bool(word)
+
+
+@lru_cache(maxsize=1024)
+def _verification(concept: CodeableConcept | None) -> Verification | None:
+    return _VERIFICATION.get(status_word(concept, _VERIFICATION) or "")
 
 
 def _says_ended(condition: Condition) -> bool:
@@ -108,7 +119,12 @@ def _profile(condition: Condition) -> CancerProfile | None:
         for ending, profile in _PROFILES:
             if url.partition("|")[0].endswith(ending):
                 return profile
-    for category in condition.category:
+    return _profile_of(condition.category)
+
+
+@lru_cache(maxsize=4096)
+def _profile_of(categories: tuple[CodeableConcept, ...]) -> CancerProfile | None:
+    for category in categories:
         for text in (category.text, *(word for coding in category.coding for word in (coding.display, coding.code))):
             found = _profile_in_words(text) if text else None
             if found is not None:
@@ -116,7 +132,6 @@ def _profile(condition: Condition) -> CancerProfile | None:
     return None
 
 
-@lru_cache(maxsize=4096)
 def _profile_in_words(text: str) -> CancerProfile | None:
     words = text.lower().replace("-", " ")
     for profile in CancerProfile:

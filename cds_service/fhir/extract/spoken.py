@@ -6,7 +6,6 @@ depends on the catalog alone.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from cds_service.catalog.catalog import Catalog
@@ -35,7 +34,7 @@ class Spoken:
 
 
 _NOTHING = Spoken()
-_memories: dict[int, tuple[Catalog, dict[Hashable, Spoken]]] = {}
+_memories: dict[int, tuple[Catalog, dict[CodeableConcept, Spoken]]] = {}
 
 
 def spoken(concept: CodeableConcept | None, context: ReadingContext) -> Spoken:
@@ -43,16 +42,15 @@ def spoken(concept: CodeableConcept | None, context: ReadingContext) -> Spoken:
     if concept is None:
         return _NOTHING
     memory = _memory_of(context.catalog)
-    key = (concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
-    found = memory.get(key)
+    found = memory.get(concept)
     if found is None:
         if len(memory) >= _REMEMBERED:
             memory.clear()
-        found = memory[key] = _worked_out(concept, context)
+        found = memory[concept] = _worked_out(concept, context)
     return found
 
 
-def _memory_of(catalog: Catalog) -> dict[Hashable, Spoken]:
+def _memory_of(catalog: Catalog) -> dict[CodeableConcept, Spoken]:
     known = _memories.get(id(catalog))
     if known is None or known[0] is not catalog:
         known = _memories[id(catalog)] = (catalog, {})

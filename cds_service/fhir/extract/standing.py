@@ -7,6 +7,7 @@ structural codes.
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import lru_cache
 
 from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient
 
@@ -19,12 +20,17 @@ _PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
 def holds(resource: AnyResource) -> bool:
     """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
     if isinstance(resource, Condition):
-        return status_word(resource.verification_status, _NEVER_HELD) not in _NEVER_HELD
+        return not _is_refuted(resource.verification_status)
     if getattr(resource, "status", None) in _PLAINLY_HOLDS:
         return True
     if isinstance(resource, ImagingStudy) and is_status_unknown(resource):
         return True
     return not isinstance(resource, Patient) and _status(resource) not in _NEVER
+
+
+@lru_cache(maxsize=1024)
+def _is_refuted(verification: CodeableConcept | None) -> bool:
+    return status_word(verification, _NEVER_HELD) in _NEVER_HELD
 
 
 def is_status_unknown(resource: AnyResource) -> bool:
