@@ -8,9 +8,8 @@ the use a trial may make of it. The code literals themselves live in `mappings/`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-from cds_service.domain.making import quick_to_make
+from cds_service.domain.making import Term, quick_to_make
 
 
 @quick_to_make
@@ -23,7 +22,7 @@ class Coding:
     display: str = ""
 
 
-class MeaningBasis(Enum):
+class MeaningBasis(Term):
     """How a meaning was found."""
 
     CODE = "code"

@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 from cds_service.domain.codes import Meanings
 from cds_service.domain.dates import AsOf, PartialDate
-from cds_service.domain.making import quick_to_make
+from cds_service.domain.making import Term, quick_to_make
 
 
 @quick_to_make
@@ -41,7 +40,7 @@ class DataQuality:
     problem: str
 
 
-class Kind(Enum):
+class Kind(Term):
     """The kinds of record a patient's facts are read from; also what may fail to be had."""
 
     PATIENT = "patient"
@@ -59,7 +58,7 @@ class Kind(Enum):
     CAREPLANS = "careplans"
 
 
-class Sex(Enum):
+class Sex(Term):
     """Birth sex where recorded, else administrative gender."""
 
     FEMALE = "female"
@@ -67,7 +66,7 @@ class Sex(Enum):
     OTHER = "other"
 
 
-class Side(Enum):
+class Side(Term):
     """The side of a paired site, or of a lesion."""
 
     LEFT = "left"
@@ -95,7 +94,7 @@ class Person:
         return self.birth_sex or self.gender
 
 
-class ClinicalStatus(Enum):
+class ClinicalStatus(Term):
     """Condition.clinicalStatus; None in a fact where it is not recorded."""
 
     ACTIVE = "active"
@@ -106,7 +105,7 @@ class ClinicalStatus(Enum):
     RESOLVED = "resolved"
 
 
-class Verification(Enum):
+class Verification(Term):
     """Condition.verificationStatus of those that hold or may hold."""
 
     CONFIRMED = "confirmed"
@@ -119,7 +118,7 @@ _ENDED = (ClinicalStatus.INACTIVE, ClinicalStatus.REMISSION, ClinicalStatus.RESO
 _DOUBTED = (Verification.UNCONFIRMED, Verification.PROVISIONAL, Verification.DIFFERENTIAL)
 
 
-class CancerProfile(Enum):
+class CancerProfile(Term):
     """What a Condition's profile or category says of it (mCODE primary or secondary cancer)."""
 
     PRIMARY = "primary"
@@ -214,7 +213,7 @@ class StageObservation:
     preliminary: bool = False
 
 
-class Scale(Enum):
+class Scale(Term):
     """Performance status scales that the trial reads."""
 
     ECOG = "ECOG"
@@ -234,7 +233,7 @@ class PerformanceStatus:
     problem: str | None = None
 
 
-class Comparator(Enum):
+class Comparator(Term):
     """The sign before a laboratory value."""
 
     LESS = "<"
@@ -261,7 +260,7 @@ class ReferenceRange:
     applies_to_other: bool = False
 
 
-class Answer(Enum):
+class Answer(Term):
     """A qualitative result."""
 
     POSITIVE = "positive"
@@ -309,7 +308,7 @@ class StatusObservation:
     preliminary: bool = False
 
 
-class Response(Enum):
+class Response(Term):
     """How disease or one lesion answered, whatever code said it."""
 
     PROGRESSIVE = "progressive"
@@ -339,7 +338,7 @@ class DiseaseStatus:
     preliminary: bool = False
 
 
-class LesionRole(Enum):
+class LesionRole(Term):
     """What a lesion is to the cancer, where recorded."""
 
     PRIMARY = "primary"
@@ -390,7 +389,7 @@ class LesionMeasurement:
     problem: str | None = None
 
 
-class Modality(Enum):
+class Modality(Term):
     """How a scan was made, as far as the trial distinguishes."""
 
     CT = "CT"
@@ -400,7 +399,7 @@ class Modality(Enum):
     OTHER = "other"
 
 
-class Region(Enum):
+class Region(Term):
     """The parts of the body a staging scan must cover, and the head."""
 
     CHEST = "chest"
@@ -419,7 +418,7 @@ class Coverage:
     derived: bool = False
 
 
-class ScanRecord(Enum):
+class ScanRecord(Term):
     """What tells of a scan, the surest date first."""
 
     STUDY = "study"
@@ -475,7 +474,7 @@ class Procedure:
         return self.start or self.end
 
 
-class MedicationSource(Enum):
+class MedicationSource(Term):
     """How sure a medication was given, the surest first."""
 
     ADMINISTRATION = "administration"
@@ -483,7 +482,7 @@ class MedicationSource(Enum):
     REQUEST = "request"
 
 
-class Intent(Enum):
+class Intent(Term):
     """Why a treatment was given."""
 
     CURATIVE = "curative"

@@ -13,18 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
 
 from cds_service.domain.anatomy import places_named, same_place
 from cds_service.domain.codes import of_concept
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Evidence, Procedure, Site
-from cds_service.domain.making import quick_to_make
+from cds_service.domain.making import Term, quick_to_make
 from cds_service.domain.tracking import TrackedLesion
 from cds_service.domain.truth import Truth, any_of
 
 
-class Effect(Enum):
+class Effect(Term):
     """What local therapy does to a lesion of the trial."""
 
     TAKES_OUT = "out"

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 
 from cds_service.domain.criteria import CriterionKind, Outcome
 from cds_service.domain.facts import DataQuality, Evidence, Side
-from cds_service.domain.making import quick_to_make
+from cds_service.domain.making import Term, quick_to_make
 
 
-class Basis(Enum):
+class Basis(Term):
     """What a verdict rests on."""
 
     RECORDED = "recorded"
@@ -63,7 +62,7 @@ class Verdict:
     valid_until: date | None = None
 
 
-class Status(Enum):
+class Status(Term):
     """The patient as a whole: any fail, else any unknown, else a candidate."""
 
     CANDIDATE = "candidate"
@@ -71,7 +70,7 @@ class Status(Enum):
     INELIGIBLE = "ineligible"
 
 
-class LesionState(Enum):
+class LesionState(Term):
     """What became of one lesion between the two scans."""
 
     PROGRESSIVE = "progressive"
