@@ -53,7 +53,9 @@ Meanings = tuple[Meaning, ...]
 
 def of_concept(meanings: Meanings, concept: str) -> Meanings:
     """Those meanings that belong to one concept, in the order recorded."""
-    return tuple(meaning for meaning in meanings if meaning.concept == concept)
+    if not meanings:
+        return ()
+    return tuple([meaning for meaning in meanings if meaning.concept == concept])
 
 
 def groups_of(meanings: Meanings, concept: str) -> frozenset[str]:

@@ -628,16 +628,18 @@ class PatientFacts:
         hidden = 0
         for name in _DATED:
             items = getattr(self, name)
-            kept = tuple(item for item in items if _exists(item.date, as_of))
+            kept = [item for item in items if _exists(item.date, as_of)] if items else items
             if len(kept) != len(items):
-                known[name] = kept
+                known[name] = tuple(kept)
                 hidden += len(items) - len(kept)
         conditions = known.get("conditions", self.conditions)
-        known["conditions"] = tuple(_as_it_stood(condition, as_of) for condition in conditions)
+        known["conditions"] = tuple([_as_it_stood(condition, as_of) for condition in conditions])
         return replace(self, hidden=self.hidden + hidden, **known)
 
     def missing_kind(self, *kinds: Kind) -> str | None:
         """Why one of these kinds could not be had; None when all were read."""
+        if not self.not_retrieved:
+            return None
         return next((why for kind, why in self.not_retrieved if kind in kinds), None)
 
 

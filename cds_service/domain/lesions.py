@@ -248,7 +248,9 @@ def _by_imaging(said: DiseaseStatus) -> bool:
 
 def _confounder(facts: PatientFacts) -> Evidence | None:
     for condition in facts.conditions:
-        if any(m.use in _CONFOUNDER_USES for m in of_concept(condition.meanings, "nodal-confounder")):
+        if condition.meanings and any(
+            m.use in _CONFOUNDER_USES for m in of_concept(condition.meanings, "nodal-confounder")
+        ):
             return condition.evidence
     return None
 

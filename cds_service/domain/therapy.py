@@ -237,16 +237,20 @@ def _is_radionuclide(done: Procedure) -> bool:
     return any(row.use == "radiopharmaceutical" for row in of_concept(done.meanings, "local-therapy"))
 
 
-@quick_to_make
-@dataclass(frozen=True, slots=True)
 class _Counting:
     """One way to count: `strict` for the fewest lines, else for the most."""
 
-    facts: PatientFacts
-    cancer: CancerPicture
-    index: PartialDate
-    rules: TherapyRules
-    strict: bool
+    def __init__(
+        self, facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rules: TherapyRules, *, strict: bool
+    ) -> None:
+        self.facts = facts
+        self.cancer = cancer
+        self.index = index
+        self.rules = rules
+        self.strict = strict
+        metastasis = index.latest if strict else index.earliest
+        self._not_before = days_after(metastasis, -rules.lookback_days)
+        self._just_before = days_after(index.earliest, -_ADJUVANT_COUNTS_WITHIN_DAYS)
 
     def lines(self, drugs: Iterable[Treatment]) -> list[Course]:
         """The lines that these drugs make, first to last."""
@@ -269,17 +273,15 @@ class _Counting:
 
     def just_before(self, drug: Treatment) -> bool:
         """Given before the metastasis and at most a year: some trials count such a line."""
-        since = days_after(self.index.earliest, -_ADJUVANT_COUNTS_WITHIN_DAYS)
-        return not self._for_metastasis(drug) and drug.last.latest >= since
+        return drug.last.latest >= self._just_before and not self._for_metastasis(drug)
 
     def _for_metastasis(self, drug: Treatment) -> bool:
         """Given for metastatic disease: not curative, begun at the earliest 30 days before it."""
-        back = -self.rules.lookback_days
         if self.strict:
-            return drug.intent is not Intent.CURATIVE and drug.start.earliest >= days_after(self.index.latest, back)
+            return drug.intent is not Intent.CURATIVE and drug.start.earliest >= self._not_before
         if drug.intent is Intent.CURATIVE:
             return drug.start.latest >= self.index.latest
-        begun = drug.start.latest >= days_after(self.index.earliest, back)
+        begun = drug.start.latest >= self._not_before
         return begun or drug.ongoing or drug.last.latest >= self.index.earliest
 
     def _left_out(self, drug: Treatment) -> bool:

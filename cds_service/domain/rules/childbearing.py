@@ -74,7 +74,7 @@ class _Mark:
 
 
 def _marks(case: Case) -> Iterator[_Mark]:
-    for condition in case.facts.conditions:
+    for condition in case.conditions_of(_CONCEPT):
         for meaning in of_concept(condition.meanings, _CONCEPT):
             sure = meaning.basis is MeaningBasis.CODE and not condition.is_doubted
             yield _Mark(meaning, condition.evidence, sure, condition.is_active)

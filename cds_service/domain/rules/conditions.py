@@ -32,7 +32,7 @@ def judge_no_condition(rule: NoActiveCondition, case: Case, as_of: AsOf) -> Find
     if gap is not None:
         missing = (Missing(rule.concept.replace("-", " "), "the problem list"),)
         return Finding(Outcome.UNKNOWN, f"Not retrieved: {gap}", Basis.NO_RECORD, missing=missing)
-    said = [_say(rule, condition) for condition in case.facts.conditions if condition.meanings]
+    said = [_say(rule, condition) for condition in case.conditions_of(rule.concept)]
     known = [item for item in said if item is not None]
     if not known:
         return Finding(Outcome.PASS, "Nothing of the kind is recorded", Basis.NO_RECORD)

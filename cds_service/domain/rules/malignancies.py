@@ -133,5 +133,5 @@ def _in_situ(case: Case) -> Iterable[_Concern]:
     """Tumours of little risk that are no primary cancers by code: in situ."""
     named = {primary.condition.evidence for primary in (*case.cancer.primaries, *case.cancer.uncertain)}
     for condition in case.facts.conditions:
-        if condition.evidence not in named and condition.is_active and _is_low_risk(condition):
+        if condition.is_active and _is_low_risk(condition) and condition.evidence not in named:
             yield _Concern(f"{condition.text or condition.evidence.text}: in situ", (condition.evidence,), weighs=False)

@@ -114,7 +114,7 @@ def _contraception(case: Case) -> _Shown:
     recorded = [
         item.evidence
         for item in records
-        if any(row.use == "contraception" for row in of_concept(item.meanings, "childbearing"))
+        if item.meanings and any(row.use == "contraception" for row in of_concept(item.meanings, "childbearing"))
     ]
     if not recorded:
         return _Shown("No contraception is recorded")
