@@ -16,7 +16,7 @@ class Element(Struct, rename="camel", gc=False):
 
 
 class DataType(Struct, rename="camel", gc=False, frozen=True):
-    """The same for what has no identity: what is worked out of one is remembered by its value."""
+    """The same for what has no identity. Its value may be a key, but for a signaling NaN, which has no hash."""
 
 
 class Coding(DataType, frozen=True):
@@ -33,6 +33,15 @@ class CodeableConcept(DataType, frozen=True):
     coding: tuple[Coding, ...] = ()
     text: str | None = None
     extension: tuple[Extension, ...] = ()
+
+    @property
+    def spelling(self) -> Spelling:
+        """All that its meaning depends on: what is worked out of a concept is remembered by it."""
+        return (self.coding, self.text)
+
+
+Spelling = tuple[tuple[Coding, ...], str | None]
+"""Codes and words of a concept, without its extensions."""
 
 
 class Identifier(DataType, frozen=True):

@@ -92,12 +92,17 @@ class Record:
         """The clean resources by name, worked out when the first of them is asked for."""
         if self._by_name is None:
             self._by_name = {}
+            aliases = []
+            usual = True
             for batch in self.clean:
                 for resource, full_url in batch.entries:
                     name = f"{resource.resource_type}/{resource.id}"
                     self._by_name[name] = resource
                     if full_url:
-                        self.add_alias(full_url, name)
+                        aliases.append((full_url, name))
+                        usual = usual and _names_itself(full_url, name)
+            for full_url, name in () if usual else aliases:
+                self.add_alias(full_url, name)
         return self._by_name
 
     def _fetch(self, name: str) -> AnyResource | None:
@@ -120,6 +125,13 @@ class Record:
             for resource, full_url in batch.entries
         ]
         return clean + [held for held in self.all() if isinstance(held.resource, Patient)]
+
+
+def _names_itself(full_url: str, name: str) -> bool:
+    """Whether a fullUrl is a server's base and the name, so that every reference to it can be told without an alias."""
+    base, found, rest = full_url.rpartition(f"/{name}")
+    plain = name.count("/") == 1 and "?" not in full_url and "/_history/" not in full_url
+    return plain and bool(found) and not rest and not base.startswith("urn:")
 
 
 def open_record(

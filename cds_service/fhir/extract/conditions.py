@@ -17,7 +17,7 @@ from cds_service.fhir.extract.dates import read_date
 from cds_service.fhir.extract.sites import one_side, qualifiers_of, read_side, read_sites
 from cds_service.fhir.extract.spoken import spoken
 from cds_service.fhir.extract.standing import status_word
-from cds_service.fhir.resources import CodeableConcept, Condition, Extension
+from cds_service.fhir.resources import CodeableConcept, Condition, Extension, Spelling
 
 _CLINICAL = {status.value: status for status in ClinicalStatus}
 _VERIFICATION = {status.value: status for status in Verification}
@@ -48,7 +48,7 @@ def read_condition(condition: Condition, context: ReadingContext) -> Iterable[Co
         text=said.text,
         unlisted=said.unlisted,
         clinical_status=_clinical(condition, context),
-        verification=_verification(condition.verification_status),
+        verification=_verification(_spelling(condition.verification_status)),
         onset=onset,
         recorded=recorded,
         abated=_abated(condition, context),
@@ -73,7 +73,7 @@ def _of(meanings: Meanings, concept: str) -> Meanings:
 
 def _clinical(condition: Condition, context: ReadingContext) -> ClinicalStatus | None:
     """The clinical status; a recorded end without one makes it resolved."""
-    status, told = _clinical_status(condition.clinical_status)
+    status, told = _clinical_status(_spelling(condition.clinical_status))
     if told and status is None:
         context.note("its clinicalStatus is none that FHIR knows; read as not recorded")
     if status is None and _says_ended(condition):
@@ -81,16 +81,20 @@ def _clinical(condition: Condition, context: ReadingContext) -> ClinicalStatus |
     return status
 
 
+def _spelling(concept: CodeableConcept | None) -> Spelling:
+    return ((), None) if concept is None else concept.spelling
+
+
 @lru_cache(maxsize=1024)
-def _clinical_status(concept: CodeableConcept | None) -> tuple[ClinicalStatus | None, bool]:
+def _clinical_status(spelling: Spelling) -> tuple[ClinicalStatus | None, bool]:
     """The status a concept names, and whether it says anything."""
-    word = status_word(concept, _CLINICAL)
+    word = status_word(CodeableConcept(*spelling), _CLINICAL)
     return _CLINICAL.get(word or ""), bool(word)
 
 
 @lru_cache(maxsize=1024)
-def _verification(concept: CodeableConcept | None) -> Verification | None:
-    return _VERIFICATION.get(status_word(concept, _VERIFICATION) or "")
+def _verification(spelling: Spelling) -> Verification | None:
+    return _VERIFICATION.get(status_word(CodeableConcept(*spelling), _VERIFICATION) or "")
 
 
 def _says_ended(condition: Condition) -> bool:
@@ -119,13 +123,13 @@ def _profile(condition: Condition) -> CancerProfile | None:
         for ending, profile in _PROFILES:
             if url.partition("|")[0].endswith(ending):
                 return profile
-    return _profile_of(condition.category)
+    return _profile_of(tuple([category.spelling for category in condition.category]))
 
 
 @lru_cache(maxsize=4096)
-def _profile_of(categories: tuple[CodeableConcept, ...]) -> CancerProfile | None:
-    for category in categories:
-        for text in (category.text, *(word for coding in category.coding for word in (coding.display, coding.code))):
+def _profile_of(categories: tuple[Spelling, ...]) -> CancerProfile | None:
+    for codings, words in categories:
+        for text in (words, *(word for coding in codings for word in (coding.display, coding.code))):
             found = _profile_in_words(text) if text else None
             if found is not None:
                 return found

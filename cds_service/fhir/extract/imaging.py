@@ -39,6 +39,7 @@ from cds_service.fhir.resources import (
     ImagingSeries,
     ImagingStudy,
     Procedure,
+    Spelling,
 )
 
 _REGISTERED = "registered only, no images or report yet"
@@ -59,8 +60,8 @@ def read_study(study: ImagingStudy, context: ReadingContext) -> Iterable[Scan]:
 
 _Spelling = tuple[
     tuple[Coding, ...],
-    tuple[CodeableConcept, ...],
-    tuple[CodeableConcept, ...],
+    tuple[Spelling, ...],
+    tuple[Spelling, ...],
     str | None,
     tuple[tuple[Coding | None, Coding | None, str | None], ...],
 ]
@@ -70,7 +71,9 @@ _readings: Remembered[_Spelling, ScanReading] = Remembered()
 def _read_study(study: ImagingStudy, context: ReadingContext) -> ScanReading:
     """What a study covered: worked out once for each spelling of all it tells."""
     series = tuple([(one.modality, one.body_site, one.description) for one in study.series])
-    spelling = (study.modality, study.procedure_code, study.reason_code, study.description, series)
+    codes = tuple([code.spelling for code in study.procedure_code])
+    reasons = tuple([reason.spelling for reason in study.reason_code])
+    spelling = (study.modality, codes, reasons, study.description, series)
     known = _readings.of(context.catalog)
     found = known.get(spelling)
     if found is None:

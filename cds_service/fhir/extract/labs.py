@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cds_service.catalog.catalog import Catalog
 from cds_service.domain.codes import of_concept
 from cds_service.domain.dates import PartialDate
-from cds_service.domain.facts import Answer, Comparator, Evidence, LabResult
+from cds_service.domain.facts import Answer, Comparator, Evidence, LabResult, ReferenceRange
 from cds_service.domain.quantities import Analyte, Unusable, convert
 from cds_service.fhir.context import LAB, PANEL, Reader, ReadingContext
 from cds_service.fhir.extract.dates import When, read_observed
@@ -19,7 +19,8 @@ from cds_service.fhir.extract.results import Result, results_of
 from cds_service.fhir.extract.standing import holds, is_preliminary, status_word
 from cds_service.fhir.extract.words import words_of
 from cds_service.fhir.remembering import Remembered
-from cds_service.fhir.resources import CodeableConcept, Observation, Quantity
+from cds_service.fhir.resources import CodeableConcept, Observation, Quantity, Spelling
+from cds_service.fhir.resources import ReferenceRange as FhirRange
 
 _NUMBER_AND_UNIT = re.compile(r"(<=|>=|<|>)?\s*(\d{1,12}(?:\.\d{1,12})?)(?![\d.,])\s*(\S.{0,39})", re.ASCII)
 _SIGNS = {sign.value: sign for sign in Comparator}
@@ -67,7 +68,8 @@ def _is_undated(observation: Observation) -> bool:
 class _Measured(NamedTuple):
     """What a code measures: the analyte, the use of the code, "system|code", the words for people.
 
-    `units` holds the unit that each spelling (unit, code) of a quantity is read as, or why none is.
+    `units` holds the unit that each spelling (unit, code) of a quantity is read as, or why none is;
+    `ranges` the limits that each spelling of reference ranges beside values of a unit comes to.
     """
 
     analyte: Analyte
@@ -75,15 +77,16 @@ class _Measured(NamedTuple):
     code: str
     words: str
     units: dict[tuple[str | None, str | None], str | Unusable | None]
+    ranges: dict[tuple[str | None, tuple[FhirRange, ...]], tuple[ReferenceRange, ...]]
 
 
-_tests: Remembered[CodeableConcept, _Measured | None] = Remembered()
+_tests: Remembered[Spelling, _Measured | None] = Remembered()
 
 
 def _measured(code: CodeableConcept, catalog: Catalog) -> _Measured | None:
     """The test a code stands for; None where any coding says it is another thing."""
-    known = _tests.of(catalog)
-    return known[code] if code in known else Remembered.keep(known, code, _test(code, catalog))
+    known, spelling = _tests.of(catalog), code.spelling
+    return known[spelling] if spelling in known else Remembered.keep(known, spelling, _test(code, catalog))
 
 
 def _test(code: CodeableConcept, catalog: Catalog) -> _Measured | None:
@@ -94,7 +97,7 @@ def _test(code: CodeableConcept, catalog: Catalog) -> _Measured | None:
             if test.use == "ignore":
                 return None
             named = f"{catalog.system(coding.system or '')}|{coding.code}"
-            found = found or _Measured(catalog.analytes[test.analyte], test.use, named, words_of(code), {})
+            found = found or _Measured(catalog.analytes[test.analyte], test.use, named, words_of(code), {}, {})
     return found
 
 
@@ -116,7 +119,7 @@ def _lab(result: Result, test: _Measured, when: When, context: ReadingContext, n
         amount.value,
         amount.comparator,
         answer,
-        read_ranges(result.of, test.analyte, amount.unit, test.code, context),
+        _ranges(result, test, amount.unit, context),
         when.start or when.end,
         test.use,
         is_preliminary(result.parent.status),
@@ -126,6 +129,22 @@ def _lab(result: Result, test: _Measured, when: When, context: ReadingContext, n
         _collections(result, context),
         test.analyte.unit,
     )
+
+
+def _ranges(result: Result, test: _Measured, unit: str | None, context: ReadingContext) -> tuple[ReferenceRange, ...]:
+    """The laboratory's own limits: the same stand beside result after result."""
+    listed = result.of.reference_range
+    if not listed:
+        return ()
+    spelling = (unit, listed)
+    try:
+        found = test.ranges.get(spelling)
+    except TypeError:  # a signaling NaN among the limits
+        return read_ranges(result.of, test.analyte, unit, test.code, context)
+    if found is None:
+        limits = read_ranges(result.of, test.analyte, unit, test.code, context)
+        found = Remembered.keep(test.ranges, spelling, limits)
+    return found
 
 
 def _note(result: Result, amount: _Amount) -> str:

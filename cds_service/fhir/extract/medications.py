@@ -24,6 +24,7 @@ from cds_service.fhir.resources import (
     MedicationStatement,
     Period,
     Reference,
+    Spelling,
 )
 
 _SUPPORTIVE = "supportive"
@@ -68,7 +69,7 @@ class _Drug:
 
 
 _REMEMBERED = 20_000
-_memories: dict[int, tuple[Catalog, dict[CodeableConcept, _Drug]]] = {}
+_memories: dict[int, tuple[Catalog, dict[Spelling, _Drug]]] = {}
 """The drug of each concept a catalog ever met: the same drug stands in order after order, spelled alike."""
 
 
@@ -160,16 +161,16 @@ def _drug(concept: CodeableConcept | None, reference: Reference | None, context:
     """The agents of a drug given in place or by reference, by any code, else by name."""
     if concept is None or reference is not None:
         return _worked_out(concept, reference, context)
-    memory = _memory_of(context.catalog)
-    found = memory.get(concept)
+    memory, spelling = _memory_of(context.catalog), concept.spelling
+    found = memory.get(spelling)
     if found is None:
         if len(memory) >= _REMEMBERED:
             memory.clear()
-        found = memory[concept] = _worked_out(concept, None, context)
+        found = memory[spelling] = _worked_out(concept, None, context)
     return found
 
 
-def _memory_of(catalog: Catalog) -> dict[CodeableConcept, _Drug]:
+def _memory_of(catalog: Catalog) -> dict[Spelling, _Drug]:
     known = _memories.get(id(catalog))
     if known is None or known[0] is not catalog:
         known = _memories[id(catalog)] = (catalog, {})

@@ -14,7 +14,7 @@ from cds_service.domain.facts import Side
 from cds_service.fhir.context import ReadingContext
 from cds_service.fhir.extract.sites import read_side
 from cds_service.fhir.extract.words import all_words, words_of
-from cds_service.fhir.resources import CodeableConcept
+from cds_service.fhir.resources import CodeableConcept, Spelling
 
 _REMEMBERED = 20_000
 
@@ -34,23 +34,23 @@ class Spoken:
 
 
 _NOTHING = Spoken()
-_memories: dict[int, tuple[Catalog, dict[CodeableConcept, Spoken]]] = {}
+_memories: dict[int, tuple[Catalog, dict[Spelling, Spoken]]] = {}
 
 
 def spoken(concept: CodeableConcept | None, context: ReadingContext) -> Spoken:
     """What a concept says; nothing where it is missing."""
     if concept is None:
         return _NOTHING
-    memory = _memory_of(context.catalog)
-    found = memory.get(concept)
+    memory, spelling = _memory_of(context.catalog), concept.spelling
+    found = memory.get(spelling)
     if found is None:
         if len(memory) >= _REMEMBERED:
             memory.clear()
-        found = memory[concept] = _worked_out(concept, context)
+        found = memory[spelling] = _worked_out(concept, context)
     return found
 
 
-def _memory_of(catalog: Catalog) -> dict[CodeableConcept, Spoken]:
+def _memory_of(catalog: Catalog) -> dict[Spelling, Spoken]:
     known = _memories.get(id(catalog))
     if known is None or known[0] is not catalog:
         known = _memories[id(catalog)] = (catalog, {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from functools import lru_cache
 
-from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient
+from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient, Spelling
 
 _NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "unknown-to-have-happened", "unknown", "nullified"})
 _PLAINLY_HOLDS = frozenset({"final", "completed", "available", "active", "amended", "corrected", "stopped", "finished"})
@@ -20,7 +20,8 @@ _PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
 def holds(resource: AnyResource) -> bool:
     """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
     if isinstance(resource, Condition):
-        return not _is_refuted(resource.verification_status)
+        verification = resource.verification_status
+        return verification is None or not _is_refuted(verification.spelling)
     if getattr(resource, "status", None) in _PLAINLY_HOLDS:
         return True
     if isinstance(resource, ImagingStudy) and is_status_unknown(resource):
@@ -29,8 +30,8 @@ def holds(resource: AnyResource) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _is_refuted(verification: CodeableConcept | None) -> bool:
-    return status_word(verification, _NEVER_HELD) in _NEVER_HELD
+def _is_refuted(verification: Spelling) -> bool:
+    return status_word(CodeableConcept(*verification), _NEVER_HELD) in _NEVER_HELD
 
 
 def is_status_unknown(resource: AnyResource) -> bool:
