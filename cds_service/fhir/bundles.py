@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
+from cds_service.domain.making import quick_to_make
 from cds_service.errors import NotFhir
 from cds_service.fhir.decoding import UNREADABLE, Json, encoded, loose_object, type_of
 from cds_service.fhir.resources import Bundle
@@ -23,6 +24,7 @@ _DEEPEST = 8
 _ARRAY = re.compile(rb"\s*\[")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Found:
     """One resource as it came: type ("" where none is legible), bytes, its fullUrl in a Bundle."""

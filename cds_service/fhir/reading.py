@@ -285,7 +285,8 @@ class _Reading:
             return
         wanting = _wanting(type(resource), concepts)
         if wanting:
-            context = self.context(name, resource, concepts)
+            inside = contained_in(resource) if resource.contained else None
+            context = ReadingContext(self.catalog, name, self.record, self.notes, inside, concepts)
             for reader in wanting:
                 self.gathered[reader.field].extend(reader.read(resource, context))
 
@@ -344,13 +345,13 @@ def _sorted(items: list[Any]) -> tuple[Any, ...]:
 def concepts_of(observation: Observation, catalog: Catalog) -> frozenset[str]:
     """The concepts an Observation's code and its components' codes belong to, with LAB, FOCUS, PANEL."""
     found = _NO_CONCEPTS
-    codes = [observation.code, *(part.code for part in observation.component)] if observation.component else ()
-    for code in codes or (observation.code,):
+    component = observation.component
+    for code in (observation.code, *[part.code for part in component]) if component else (observation.code,):
         for coding in code.coding if code is not None else ():
             concepts = catalog.concepts(coding.system, coding.code)
             found = found | concepts if found else concepts
     if observation.focus or observation.body_site is not None:
         found |= _FOCUS
-    if observation.has_member or observation.component:
+    if component or observation.has_member:
         found |= _PANEL
     return found

@@ -56,8 +56,9 @@ class Record:
     shared: Callable[[str], Json | None] | None = None
     _aliases: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
-    _by_name: dict[str, AnyResource] | None = None
-    _fetched: dict[str, AnyResource | None] = field(default_factory=dict)
+    _by_kind: dict[str, dict[str | None, AnyResource]] = field(default_factory=dict)
+    _aliases_known: bool = False
+    _found: dict[str, AnyResource | None] = field(default_factory=dict)
 
     def add_alias(self, full_url: str, name: str) -> None:
         """Let a resource be found by its fullUrl."""
@@ -65,7 +66,8 @@ class Record:
 
     def alias(self, reference: str) -> str | None:
         """The name of the resource that has this reference for its fullUrl."""
-        self._index()
+        if not self._aliases_known:
+            self._know_aliases()
         return self._aliases.get(reference)
 
     def named(self, reference: str) -> str:
@@ -78,32 +80,34 @@ class Record:
 
     def found(self, name: str) -> AnyResource | None:
         """The resource of that name, the patient's own or shared (a Medication); see `Neighbours`."""
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _find(self, name: str) -> AnyResource | None:
         own = self.held.get(name)
         if own is not None:
             return None if own.meaning_lost else own.resource
-        clean = self._index().get(name)
-        if clean is not None:
-            return clean
-        if name not in self._fetched:
-            self._fetched[name] = self._fetch(name)
-        return self._fetched[name]
+        return self._clean(name) or self._fetch(name)
 
-    def _index(self) -> dict[str, AnyResource]:
-        """The clean resources by name, worked out when the first of them is asked for."""
-        if self._by_name is None:
-            self._by_name = {}
-            aliases = []
-            usual = True
-            for batch in self.clean:
-                for resource, full_url in batch.entries:
-                    name = f"{resource.resource_type}/{resource.id}"
-                    self._by_name[name] = resource
-                    if full_url:
-                        aliases.append((full_url, name))
-                        usual = usual and _names_itself(full_url, name)
-            for full_url, name in () if usual else aliases:
-                self.add_alias(full_url, name)
-        return self._by_name
+    def _clean(self, name: str) -> AnyResource | None:
+        """The clean resource of a name; each type is indexed when one of it is first asked for."""
+        kind, _, identity = name.partition("/")
+        index = self._by_kind.get(kind)
+        if index is None:
+            entries = [batch.entries for batch in self.clean if batch.kind.__name__ == kind]
+            index = self._by_kind[kind] = {resource.id: resource for listed in entries for resource, _ in listed}
+        return index.get(identity)
+
+    def _know_aliases(self) -> None:
+        """Let clean resources be found by their fullUrls, unless every fullUrl tells the name itself."""
+        self._aliases_known = True
+        if all(map(_names_itself, self.clean)):
+            return
+        for batch in self.clean:
+            for resource, full_url in batch.entries:
+                if full_url:
+                    self.add_alias(full_url, f"{resource.resource_type}/{resource.id}")
 
     def _fetch(self, name: str) -> AnyResource | None:
         raw = self.shared(name) if self.shared else None
@@ -127,11 +131,19 @@ class Record:
         return clean + [held for held in self.all() if isinstance(held.resource, Patient)]
 
 
-def _names_itself(full_url: str, name: str) -> bool:
-    """Whether a fullUrl is a server's base and the name, so that every reference to it can be told without an alias."""
-    base, found, rest = full_url.rpartition(f"/{name}")
-    plain = name.count("/") == 1 and "?" not in full_url and "/_history/" not in full_url
-    return plain and bool(found) and not rest and not base.startswith("urn:")
+def _names_itself(batch: Batch) -> bool:
+    """Whether every fullUrl is one server's base and the name: such a one tells nothing more than the name."""
+    urls = [(full_url, resource.id or "") for resource, full_url in batch.entries if full_url]
+    if not urls:
+        return True
+    first, identity = urls[0]
+    base = first.removesuffix(identity)
+    ids = "".join([identity for _, identity in urls])
+    if not base.endswith(f"/{batch.kind.__name__}/") or base.startswith("urn:") or "/_history/" in base:
+        return False
+    if "/" in ids or "?" in ids or "?" in base:
+        return False
+    return all(full_url == base + identity for full_url, identity in urls)
 
 
 def open_record(

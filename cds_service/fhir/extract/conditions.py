@@ -119,15 +119,15 @@ def _asserted(extensions: Iterable[Extension], context: ReadingContext) -> Parti
 
 def _profile(condition: Condition) -> CancerProfile | None:
     """Primary or secondary cancer, by its mCODE profile, else by the words of its category."""
-    for url in condition.profiles():
-        for ending, profile in _PROFILES:
-            if url.partition("|")[0].endswith(ending):
-                return profile
-    return _profile_of(tuple([category.spelling for category in condition.category]))
+    return _profile_of(condition.profiles(), tuple([category.spelling for category in condition.category]))
 
 
 @lru_cache(maxsize=4096)
-def _profile_of(categories: tuple[Spelling, ...]) -> CancerProfile | None:
+def _profile_of(urls: tuple[str, ...], categories: tuple[Spelling, ...]) -> CancerProfile | None:
+    for url in urls:
+        for ending, profile in _PROFILES:
+            if url.partition("|")[0].endswith(ending):
+                return profile
     for codings, words in categories:
         for text in (words, *(word for coding in codings for word in (coding.display, coding.code))):
             found = _profile_in_words(text) if text else None

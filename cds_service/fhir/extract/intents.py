@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from cds_service.domain.facts import Intent
 from cds_service.fhir.context import ReadingContext
-from cds_service.fhir.resources import CodeableConcept, Extension
+from cds_service.fhir.remembering import Remembered
+from cds_service.fhir.resources import CodeableConcept, Coding, Extension, Spelling
 
 _ENDINGS = ("procedure-intent", "treatment-intent", "therapy-line-intent", "therapy-intent")
 _CURATIVE = frozenset({"curative", "adjuvant", "neoadjuvant", "neo-adjuvant"})
@@ -29,12 +30,26 @@ def read_intent(
     return _intent(told) if told else _intent(_meant(concepts, context))
 
 
-def _words(extension: Extension, context: ReadingContext) -> set[str]:
+_Spelling = tuple[str | None, str | None, Coding | None, Spelling | None]
+_read: Remembered[_Spelling, frozenset[str]] = Remembered()
+
+
+def _words(extension: Extension, context: ReadingContext) -> frozenset[str]:
+    """The intents an extension states; the same stands on drug after drug of a line."""
+    concept = extension.value_codeable_concept
+    told = None if concept is None else concept.spelling
+    spelling = (extension.value_code, extension.value_string, extension.value_coding, told)
+    known = _read.of(context.catalog)
+    found = known.get(spelling)
+    return found if found is not None else Remembered.keep(known, spelling, _worked_out(extension, context))
+
+
+def _worked_out(extension: Extension, context: ReadingContext) -> frozenset[str]:
     coding = (extension.value_coding,) if extension.value_coding is not None else ()
     concept = extension.value_codeable_concept or CodeableConcept(coding=coding)
     plain = (extension.value_code, extension.value_string, *(part.code for part in concept.coding))
     said = {word.strip().lower() for word in plain if word}
-    return _meant((concept,), context) | (said & _SAID)
+    return frozenset(_meant((concept,), context) | (said & _SAID))
 
 
 def _meant(concepts: Iterable[CodeableConcept | None], context: ReadingContext) -> set[str]:
