@@ -67,6 +67,9 @@ def came_alone(carriers: Iterable[object]) -> list[tuple[str, Json]] | None:
     """The type and bytes of each resource that is read; None where one came in a Bundle, an array or a mapping."""
     found: list[tuple[str, Json]] = []
     for carrier in carriers:
+        if type(carrier) is bytes and (kind := written_type(carrier)) in READ_TYPES:
+            found.append((kind, carrier))
+            continue
         if isinstance(carrier, Found):
             kind, raw = carrier.kind, carrier.raw
             if carrier.full_url is not None:

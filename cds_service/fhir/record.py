@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, UnsetType, structs
 from msgspec.json import Encoder
 
 from cds_service.domain.facts import DataQuality
-from cds_service.fhir.batches import Batch, Entry, came_alone, clean_batches, decode_clean
+from cds_service.fhir.batches import Batch, came_alone, clean_batches, decode_clean
 from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.context import reference_of
 from cds_service.fhir.decoding import Json, decode, fragment, type_of
@@ -165,34 +165,37 @@ def open_record(
 
 def _read_alone(resources: Iterable[tuple[str, Json]], shared: Callable[[str], Json | None] | None) -> Record:
     """A record of resources none of which came with others: only what is odd goes the thorough way."""
-    clean: dict[str, tuple[AnyResource, Json]] = {}
+    clean: dict[str, dict[str, tuple[AnyResource, Json]]] = {}
     odd: list[Found] = []
     for kind, raw in resources:
         resource = decode_clean(kind, raw)
-        if resource is None:
-            odd.append(Found(kind, raw))
-            continue
-        name = f"{kind}/{resource.id}"
-        if name in clean:
+        known = clean.get(kind)
+        if known is None:
+            known = clean[kind] = {}
+        if resource is None or resource.id in known:
             odd.append(Found(kind, raw))
         else:
-            clean[name] = (resource, raw)
+            known[resource.id or ""] = (resource, raw)
     record = read_record(odd, shared)
-    for name in (*record.held, *_unsure_patients(record, clean)):
-        if name in clean:
-            resource, raw = clean.pop(name)
-            _take(record, Found(resource.resource_type, raw))
-    batches: dict[type[AnyResource], list[Entry]] = {}
-    for resource, _ in clean.values():
-        batches.setdefault(type(resource), []).append((resource, None))
-    record.clean = [Batch(kind, entries) for kind, entries in batches.items()]
+    _take_with_odd(record, clean)
+    record.clean = [
+        Batch(READ_TYPES[kind], [(resource, None) for resource, _ in known.values()])
+        for kind, known in clean.items()
+        if known
+    ]
     return record
 
 
-def _unsure_patients(record: Record, clean: Mapping[str, tuple[AnyResource, Json]]) -> list[str]:
-    """The clean Patients, where there is not exactly one Patient in all: they may replace each other."""
-    named = [name for name, (resource, _) in clean.items() if isinstance(resource, Patient)]
-    return named if len(named) + len(record.patients()) != 1 else []
+def _take_with_odd(record: Record, clean: Mapping[str, dict[str, tuple[AnyResource, Json]]]) -> None:
+    """Send the thorough way what is clean but may be another version, or another record, of what is odd."""
+    for name in list(record.held):
+        kind, _, identity = name.partition("/")
+        if identity in clean.get(kind, ()):
+            _take(record, Found(kind, clean[kind].pop(identity)[1]))
+    patients = clean.get("Patient", {})
+    if len(patients) + len(record.patients()) != 1:
+        for identity in list(patients):
+            _take(record, Found("Patient", patients.pop(identity)[1]))
 
 
 def read_record(resources: Iterable[Found], shared: Callable[[str], Json | None] | None = None) -> Record:

@@ -267,7 +267,9 @@ def _routes(doses: Iterable[Dosage]) -> list[CodeableConcept | None]:
     return [concept for dose in doses for concept in (dose.route, dose.site)]
 
 
-def _route(concepts: Iterable[CodeableConcept | None]) -> str:
+def _route(concepts: Sequence[CodeableConcept | None]) -> str:
+    if not any(concepts):
+        return ""
     return "; ".join(text for concept in concepts for text in all_words(concept))
 
 
@@ -279,7 +281,7 @@ def _is_local(words: str) -> bool:
 def _reasons(codes: Sequence[CodeableConcept], references: Sequence[Reference], context: ReadingContext) -> Meanings:
     if not (codes or references):
         return ()
-    conditions = (context.resolve(reference) for reference in references)
+    conditions = [context.resolve(reference) for reference in references]
     named = [found.code for found in conditions if isinstance(found, Condition)]
     return context.meanings(*codes, *named)
 
