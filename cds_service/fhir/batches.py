@@ -72,7 +72,7 @@ def came_alone(carriers: Iterable[object]) -> list[tuple[str, Json]] | None:
             continue
         if isinstance(carrier, Found):
             kind, raw = carrier.kind, carrier.raw
-            if carrier.full_url is not None:
+            if carrier.full_url is not None or carrier.entries:
                 return None
         elif isinstance(carrier, Json):
             kind, raw = written_type(carrier) or type_of(carrier), carrier
@@ -99,6 +99,8 @@ def decode_clean(kind: str, raw: Json) -> AnyResource | None:
 
 
 def _clean_found(found: Found) -> tuple[str, list[Entry]] | None:
+    if found.entries:
+        return found.entries[0][0].resource_type, list(found.entries)
     resource = decode_clean(found.kind, found.raw)
     if resource is None:
         return None if found.kind in READ_TYPES or not found.kind else ("", [])
@@ -118,8 +120,14 @@ def _clean_bundle(raw: Json) -> tuple[str, list[Entry]] | None:
     kind = first[1].decode("ascii") if first else ""
     if kind not in READ_TYPES:
         return None
+    entries = clean_entries(_bundles_of(kind), kind, raw)
+    return None if entries is None else (kind, entries[1])
+
+
+def clean_entries(decoder: msgspec.json.Decoder[Any], kind: str, raw: Json) -> tuple[Any, list[Entry]] | None:
+    """A Bundle of resources of one type, and these; None where anything in it is odd."""
     try:
-        bundle = _bundles_of(kind).decode(raw)
+        bundle = decoder.decode(raw)
     except UNREADABLE:
         return None
     entries: list[Entry] = []
@@ -128,12 +136,16 @@ def _clean_bundle(raw: Json) -> tuple[str, list[Entry]] | None:
         if resource is None or resource.resource_type != kind or resource.modifier_extension is not UNSET:
             return None
         entries.append((resource, entry.full_url))
-    return kind, entries
+    return bundle, entries
 
 
 @lru_cache(maxsize=64)
 def _bundles_of(kind: str) -> msgspec.json.Decoder[Any]:
-    """A decoder of Bundles that hold resources of one type only."""
+    return bundle_decoder(kind)
+
+
+def bundle_decoder(kind: str, *elements: tuple[str, Any, Any]) -> msgspec.json.Decoder[Any]:
+    """A decoder of Bundles that hold resources of one type only; `elements` are read besides."""
     entry = msgspec.defstruct(
         f"{kind}Entry",
         [("full_url", str | None, None), ("resource", READ_TYPES[kind] | None, None)],
@@ -141,5 +153,5 @@ def _bundles_of(kind: str) -> msgspec.json.Decoder[Any]:
         gc=False,
     )
     entries = types.GenericAlias(tuple, (entry, ...))
-    bundle = msgspec.defstruct(f"{kind}Bundle", [("entry", entries, ())], rename="camel", gc=False)
+    bundle = msgspec.defstruct(f"{kind}Bundle", [("entry", entries, ()), *elements], rename="camel", gc=False)
     return msgspec.json.Decoder(bundle)
