@@ -85,8 +85,11 @@ _tests: Remembered[Spelling, _Measured | None] = Remembered()
 
 def _measured(code: CodeableConcept, catalog: Catalog) -> _Measured | None:
     """The test a code stands for; None where any coding says it is another thing."""
-    known, spelling = _tests.of(catalog), code.spelling
-    return known[spelling] if spelling in known else Remembered.keep(known, spelling, _test(code, catalog))
+    known, spelling = _tests.of(catalog), (code.coding, code.text)
+    found = known.get(spelling)
+    if found is None and spelling not in known:
+        return Remembered.keep(known, spelling, _test(code, catalog))
+    return found
 
 
 def _test(code: CodeableConcept, catalog: Catalog) -> _Measured | None:
