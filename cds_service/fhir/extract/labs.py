@@ -76,7 +76,7 @@ class _Measured(NamedTuple):
     use: str
     code: str
     words: str
-    units: dict[tuple[str | None, str | None], str | Unusable | None]
+    units: dict[tuple[str, str], str | Unusable]
     ranges: dict[tuple[str | None, tuple[FhirRange, ...]], tuple[ReferenceRange, ...]]
 
 
@@ -221,8 +221,9 @@ def _unit(unit: str | None, code: str | None, test: _Measured) -> str | Unusable
     if unit == code or not (unit and code):
         return code or unit
     spelled = (unit, code)
-    if spelled in test.units:
-        return test.units[spelled]
+    known = test.units.get(spelled)
+    if known is not None:
+        return known
     coded, told = test.analyte.conversion(code, test.code), test.analyte.conversion(unit, test.code)
     if coded is not None and told is not None and coded != told:
         meant: str | Unusable = Unusable("the code of the unit and its words are not the same unit")
