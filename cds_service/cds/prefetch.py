@@ -23,7 +23,7 @@ from msgspec import Raw
 from cds_service.cds.wire import is_null
 from cds_service.domain.facts import Kind
 from cds_service.fhir.decoding import UNREADABLE, Json
-from cds_service.fhir.pages import Page, read_page
+from cds_service.fhir.pages import Page, read_page, read_whole
 from cds_service.fhir.resources import Head
 from cds_service.screening.ports import Delivery
 
@@ -45,10 +45,10 @@ def read_prefetch(prefetch: Mapping[str, Raw], patient_id: str) -> dict[Kind, Pa
 def _read_key(kind: Kind, raw: Raw, patient_id: str) -> Page | None:
     if is_null(raw):
         return Delivery()
+    if kind is not Kind.PATIENT:
+        return read_whole(kind, raw) or read_page(kind, raw)
     page = read_page(kind, raw)
-    if page is None or kind is not Kind.PATIENT:
-        return page
-    return _of_this_patient(page, patient_id)
+    return None if page is None else _of_this_patient(page, patient_id)
 
 
 def _of_this_patient(page: Page, patient_id: str) -> Page | None:

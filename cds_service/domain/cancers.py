@@ -10,6 +10,7 @@ from cds_service.domain.codes import MeaningBasis, groups_of, of_concept
 from cds_service.domain.criteria import NodalRules
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Condition, Evidence, LesionMeasurement, PatientFacts, Side, Site
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.primaries import Primary, read_primaries
 from cds_service.domain.spread import Proof, SpreadStatement, earlier, read_spread
 from cds_service.domain.truth import Truth
@@ -20,6 +21,7 @@ _LIVER = "liver"
 _NO_NODES = NodalRules(frozenset(), {}, {})
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class CancerPicture:
     """What several criteria need to know of the disease.

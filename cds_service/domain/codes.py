@@ -8,9 +8,11 @@ the use a trial may make of it. The code literals themselves live in `mappings/`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+
+from cds_service.domain.making import Term, quick_to_make
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Coding:
     """One code of a record: the system's canonical URI, the code, the words beside it."""
@@ -20,7 +22,7 @@ class Coding:
     display: str = ""
 
 
-class MeaningBasis(Enum):
+class MeaningBasis(Term):
     """How a meaning was found: a listed code, words, or a code of another edition that may say something else.
 
     Only a code is certain; the others never decide.
@@ -31,6 +33,7 @@ class MeaningBasis(Enum):
     RELATED = "related"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What one row of `mappings/` says of a code (or of words, with basis TEXT).
@@ -54,7 +57,9 @@ Meanings = tuple[Meaning, ...]
 
 def of_concept(meanings: Meanings, concept: str) -> Meanings:
     """Those meanings that belong to one concept, in the order recorded."""
-    return tuple(meaning for meaning in meanings if meaning.concept == concept)
+    if not meanings:
+        return ()
+    return tuple([meaning for meaning in meanings if meaning.concept == concept])
 
 
 def groups_of(meanings: Meanings, concept: str) -> frozenset[str]:

@@ -10,8 +10,10 @@ from cds_service.domain.codes import Meanings
 from cds_service.domain.criteria import TherapyRules
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Evidence, Intent
+from cds_service.domain.making import quick_to_make
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """One record of a drug or regimen with a known start; `last` is its end, else its start.
@@ -59,7 +61,8 @@ class Course:
         self.ongoing = self.ongoing or drug.ongoing
         self.evidence.append(drug.evidence)
         for agent in drug.agents:
-            self.last_of[agent] = max(end, self.last_of.get(agent, end))
+            if end >= self.last_of.get(agent, end):
+                self.last_of[agent] = end
 
 
 def courses_of(
@@ -95,10 +98,11 @@ def _in_order(drug: Treatment) -> tuple[date, date, str]:
 
 
 def _note_intolerance(course: Course, drug: Treatment, rules: TherapyRules) -> None:
-    if any(reason.use in rules.intolerance_groups for reason in drug.stop_reasons):
+    if drug.stop_reasons and any(reason.use in rules.intolerance_groups for reason in drug.stop_reasons):
         course.not_tolerated.update(drug.classes)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Opening:
     """When a drug opens a new line after another."""
@@ -111,6 +115,8 @@ class _Opening:
         """Whether a drug begins a new line: after a gap, or new to the running one."""
         if not course.ongoing and self._later(drug.start, course.last, self.rules.gap_days):
             return True
+        if drug.agents <= course.agents:
+            return self._comes_back(course, drug)
         new = drug.agents - course.agents - background
         if not new:
             return self._comes_back(course, drug)
@@ -131,10 +137,10 @@ class _Opening:
 
         Without a recorded progression it may be a new line, so it is one in the larger count only.
         """
-        returning = [agent for agent in drug.agents if agent in course.last_of]
-        if course.ongoing or not returning:
+        if course.ongoing:
             return False
-        paused = all(self._later(drug.start, course.last_of[agent], self.rules.gap_days) for agent in returning)
+        given = [course.last_of[agent] for agent in drug.agents if agent in course.last_of]
+        paused = bool(given) and self._later(drug.start, max(given), self.rules.gap_days)
         return paused and (not self.strict or self._progressed(course, drug))
 
     def _progressed(self, course: Course, drug: Treatment) -> bool:

@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
+
+from cds_service.domain.making import Term
 
 
-class CriterionKind(Enum):
+class CriterionKind(Term):
     """Which way a criterion stands."""
 
     INCLUSION = "inclusion"
     EXCLUSION = "exclusion"
 
 
-class Outcome(Enum):
+class Outcome(Term):
     """The verdict: pass does not stand in the way of enrolment, fail does."""
 
     PASS = "pass"  # noqa: S105  (a verdict, not a password)
@@ -87,7 +88,7 @@ class PreBaselineImaging:
     """A comparable set within the trial's window before the baseline set (`StagingRules`)."""
 
 
-class Exhibit(Enum):
+class Exhibit(Term):
     """What a clinician's judgement is given to look at."""
 
     PROGRESSIVE_LESIONS = "progressive-lesions"
@@ -261,7 +262,7 @@ class StagingRules:
     paired_best_days: int
 
 
-class NodeCategory(Enum):
+class NodeCategory(Term):
     """Whether a chain is regional (N) or distant (M1) for a primary."""
 
     REGIONAL = "N"

@@ -16,11 +16,13 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.truth import Truth
 
 _FHIR_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T.*)?)?)?\Z", re.ASCII | re.DOTALL)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PartialDate:
     """All the days a recorded date may mean: the same day twice when it is complete."""

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 from cds_service.domain.codes import Meanings
 from cds_service.domain.dates import AsOf, PartialDate
+from cds_service.domain.making import Term, quick_to_make
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Where a fact stands: reference ("Observation/plt-1"), date as recorded, words to show."""
@@ -31,6 +31,7 @@ class Evidence:
     text: str
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class DataQuality:
     """One thing wrong with a resource, in words without patient data."""
@@ -39,7 +40,7 @@ class DataQuality:
     problem: str
 
 
-class Kind(Enum):
+class Kind(Term):
     """The kinds of record a patient's facts are read from; also what may fail to be had."""
 
     PATIENT = "patient"
@@ -57,7 +58,7 @@ class Kind(Enum):
     CAREPLANS = "careplans"
 
 
-class Sex(Enum):
+class Sex(Term):
     """Birth sex where recorded, else administrative gender."""
 
     FEMALE = "female"
@@ -65,7 +66,7 @@ class Sex(Enum):
     OTHER = "other"
 
 
-class Side(Enum):
+class Side(Term):
     """The side of a paired site, or of a lesion."""
 
     LEFT = "left"
@@ -75,6 +76,7 @@ class Side(Enum):
     UNILATERAL = "unilateral"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who the patient is to a trial: no name, no identifier."""
@@ -92,7 +94,7 @@ class Person:
         return self.birth_sex or self.gender
 
 
-class ClinicalStatus(Enum):
+class ClinicalStatus(Term):
     """Condition.clinicalStatus; None in a fact where it is not recorded."""
 
     ACTIVE = "active"
@@ -103,7 +105,7 @@ class ClinicalStatus(Enum):
     RESOLVED = "resolved"
 
 
-class Verification(Enum):
+class Verification(Term):
     """Condition.verificationStatus of those that hold or may hold."""
 
     CONFIRMED = "confirmed"
@@ -116,13 +118,14 @@ _ENDED = (ClinicalStatus.INACTIVE, ClinicalStatus.REMISSION, ClinicalStatus.RESO
 _DOUBTED = (Verification.UNCONFIRMED, Verification.PROVISIONAL, Verification.DIFFERENTIAL)
 
 
-class CancerProfile(Enum):
+class CancerProfile(Term):
     """What a Condition's profile or category says of it (mCODE primary or secondary cancer)."""
 
     PRIMARY = "primary"
     SECONDARY = "secondary"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place in the body: organ or region, nodal chain where it is a node, side, words.
@@ -145,6 +148,7 @@ class Site:
         return self.chain is not None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A diagnosis on the problem list.
@@ -193,6 +197,7 @@ class Condition:
         return self.recorded or self.onset
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StageObservation:
     """A stage group or M category; `meanings` of concept "stage" (use: stage IV, M1, M0 ...).
@@ -208,13 +213,14 @@ class StageObservation:
     preliminary: bool = False
 
 
-class Scale(Enum):
+class Scale(Term):
     """Performance status scales that the trial reads."""
 
     ECOG = "ECOG"
     KARNOFSKY = "Karnofsky"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PerformanceStatus:
     """One ECOG or Karnofsky score; of a range ("1-2") the worse one. None when unreadable."""
@@ -227,7 +233,7 @@ class PerformanceStatus:
     problem: str | None = None
 
 
-class Comparator(Enum):
+class Comparator(Term):
     """The sign before a laboratory value."""
 
     LESS = "<"
@@ -236,6 +242,7 @@ class Comparator(Enum):
     MORE = ">"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ReferenceRange:
     """A laboratory's own limits in the analyte's unit.
@@ -253,7 +260,7 @@ class ReferenceRange:
     applies_to_other: bool = False
 
 
-class Answer(Enum):
+class Answer(Term):
     """A qualitative result."""
 
     POSITIVE = "positive"
@@ -261,6 +268,7 @@ class Answer(Enum):
     INDETERMINATE = "indeterminate"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LabResult:
     """One result of a named analyte, in that analyte's own unit (see `mappings/analytes.yaml`).
@@ -289,6 +297,7 @@ class LabResult:
     also: tuple[Evidence, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StatusObservation:
     """Any other observation a rule reads by meaning alone (pregnancy status, breastfeeding)."""
@@ -299,7 +308,7 @@ class StatusObservation:
     preliminary: bool = False
 
 
-class Response(Enum):
+class Response(Term):
     """How disease or one lesion answered, whatever code said it."""
 
     PROGRESSIVE = "progressive"
@@ -310,6 +319,7 @@ class Response(Enum):
     UNDETERMINED = "undetermined"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class DiseaseStatus:
     """An explicit statement on the disease as a whole, or on what `focus` names.
@@ -328,13 +338,14 @@ class DiseaseStatus:
     preliminary: bool = False
 
 
-class LesionRole(Enum):
+class LesionRole(Term):
     """What a lesion is to the cancer, where recorded."""
 
     PRIMARY = "primary"
     METASTATIC = "metastatic"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Lesion:
     """A tumour described as a body structure: reference, identifiers, place, role."""
@@ -347,6 +358,7 @@ class Lesion:
     text: str = ""
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionMeasurement:
     """One reading of one lesion on one day, sizes in millimetres.
@@ -377,7 +389,7 @@ class LesionMeasurement:
     problem: str | None = None
 
 
-class Modality(Enum):
+class Modality(Term):
     """How a scan was made, as far as the trial distinguishes."""
 
     CT = "CT"
@@ -387,7 +399,7 @@ class Modality(Enum):
     OTHER = "other"
 
 
-class Region(Enum):
+class Region(Term):
     """The parts of the body a staging scan must cover, and the head."""
 
     CHEST = "chest"
@@ -396,6 +408,7 @@ class Region(Enum):
     HEAD = "head"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """One modality over one region; `derived` when read from free text."""
@@ -405,7 +418,7 @@ class Coverage:
     derived: bool = False
 
 
-class ScanRecord(Enum):
+class ScanRecord(Term):
     """What tells of a scan, the surest date first."""
 
     STUDY = "study"
@@ -413,6 +426,7 @@ class ScanRecord(Enum):
     REPORT = "report"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ImagingStudy:
     """A scan that was made: what it covered and when.
@@ -439,6 +453,7 @@ class ImagingStudy:
     record: ScanRecord = ScanRecord.STUDY
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Procedure:
     """Something done to the patient; `focus` are the lesions or body structures it names."""
@@ -459,7 +474,7 @@ class Procedure:
         return self.start or self.end
 
 
-class MedicationSource(Enum):
+class MedicationSource(Term):
     """How sure a medication was given, the surest first."""
 
     ADMINISTRATION = "administration"
@@ -467,13 +482,14 @@ class MedicationSource(Enum):
     REQUEST = "request"
 
 
-class Intent(Enum):
+class Intent(Term):
     """Why a treatment was given."""
 
     CURATIVE = "curative"
     PALLIATIVE = "palliative"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Medication:
     """One record of an anticancer (or supportive) drug.
@@ -503,6 +519,7 @@ class Medication:
         return self.start or self.end
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TherapyLine:
     """An explicit line of therapy (EpisodeOfCare), or an explicit statement of none."""
@@ -520,6 +537,7 @@ class TherapyLine:
         return self.start
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Regimen:
     """A regimen named in a care plan; `agents` where its name or activities give them."""
@@ -537,6 +555,7 @@ class Regimen:
         return self.start
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PathologyReport:
     """A pathology or cytology report; `malignant` None where its conclusion is not coded.
@@ -556,6 +575,7 @@ class PathologyReport:
     preliminary: bool = False
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StudySubject:
     """The patient as a subject of a research study; `study` its identifiers and references."""
@@ -566,6 +586,7 @@ class StudySubject:
     date: PartialDate | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
     """All that is known of one patient, each kind sorted latest first, then by reference.
@@ -607,16 +628,18 @@ class PatientFacts:
         hidden = 0
         for name in _DATED:
             items = getattr(self, name)
-            kept = tuple(item for item in items if _exists(item.date, as_of))
+            kept = [item for item in items if _exists(item.date, as_of)] if items else items
             if len(kept) != len(items):
-                known[name] = kept
+                known[name] = tuple(kept)
                 hidden += len(items) - len(kept)
         conditions = known.get("conditions", self.conditions)
-        known["conditions"] = tuple(_as_it_stood(condition, as_of) for condition in conditions)
+        known["conditions"] = tuple([_as_it_stood(condition, as_of) for condition in conditions])
         return replace(self, hidden=self.hidden + hidden, **known)
 
     def missing_kind(self, *kinds: Kind) -> str | None:
         """Why one of these kinds could not be had; None when all were read."""
+        if not self.not_retrieved:
+            return None
         return next((why for kind, why in self.not_retrieved if kind in kinds), None)
 
 
@@ -645,14 +668,7 @@ def _as_it_stood(condition: Condition, as_of: AsOf) -> Condition:
 
 def latest_first(facts: Iterable[tuple[PartialDate | None, str]]) -> list[int]:
     """The order of dated facts: latest day first, undated last, ties by reference."""
-    listed = list(facts)
-
-    def key(index: int) -> tuple[int, int, str]:
-        when, reference = listed[index]
-        return (1, 0, reference) if when is None else (0, -_ordinal(when.latest), reference)
-
-    return sorted(range(len(listed)), key=key)
-
-
-def _ordinal(day: date) -> int:
-    return day.toordinal()
+    keys = [
+        (1, 0, reference) if when is None else (0, -when.latest.toordinal(), reference) for when, reference in facts
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)

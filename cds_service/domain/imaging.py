@@ -27,11 +27,13 @@ from cds_service.domain.facts import (
     Region,
     Site,
 )
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.scans import SECTIONAL, TRUNK, Scan, one_each
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import ScanSet
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class StagingSet:
     """Scans that together cover what staging needs, and no others.
@@ -71,6 +73,7 @@ class StagingSet:
         return {part.region: part.modality for part in self.parts}
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ScanHistory:
     """All staging sets and all scans, each latest first; `within_days` of each other is one staging."""
@@ -97,6 +100,7 @@ class ScanHistory:
         return next((s.date.earliest for s in dated if s.date and s.modalities & SECTIONAL), None)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two stagings to compare lesions on, whatever the trial's windows say."""
@@ -105,6 +109,7 @@ class Comparison:
     earlier: StagingSet
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PairChoice:
     """The baseline and earlier set that settle most on a day, in the trial's windows."""
@@ -324,6 +329,7 @@ def pairs_with(baseline: PartialDate, earlier: PartialDate, rules: StagingRules)
     return rules.pre_baseline_from_days <= nearest and farthest <= rules.pre_baseline_to_days
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class PairingWindow:
     """Days on which a new baseline would pair with an existing set; `with_day` is the latest such set's."""

@@ -29,7 +29,15 @@ from cds_service.domain.verdicts import Finding
 
 def judge(rule: kinds.Rule, case: Case, as_of: AsOf) -> Finding:  # noqa: C901, PLR0912  (one case per kind of rule)
     """What a rule finds in a case on a day; never raises on what a record may hold."""
-    match rule:
+    match rule:  # the kinds a trial has most of first
+        case kinds.NoActiveCondition():
+            return conditions.judge_no_condition(rule, case, as_of)
+        case kinds.ClinicianJudges():
+            return opinions.judge_opinion(rule, case, as_of)
+        case kinds.LabLimit():
+            return labs.judge_limit(rule, case, as_of)
+        case kinds.LabTimesUpperLimit():
+            return labs.judge_times_upper_limit(rule, case, as_of)
         case kinds.NotKnownDead():
             return person.judge_alive(case, as_of)
         case kinds.AgeAtLeast():
@@ -50,18 +58,10 @@ def judge(rule: kinds.Rule, case: Case, as_of: AsOf) -> Finding:  # noqa: C901, 
             return staging.judge_baseline(case, as_of)
         case kinds.PreBaselineImaging():
             return staging.judge_pre_baseline(case, as_of)
-        case kinds.ClinicianJudges():
-            return opinions.judge_opinion(rule, case, as_of)
         case kinds.NotPregnant():
             return childbearing.judge_not_pregnant(rule, case, as_of)
-        case kinds.LabLimit():
-            return labs.judge_limit(rule, case, as_of)
         case kinds.BilirubinLimit():
             return labs.judge_bilirubin(rule, case, as_of)
-        case kinds.LabTimesUpperLimit():
-            return labs.judge_times_upper_limit(rule, case, as_of)
-        case kinds.NoActiveCondition():
-            return conditions.judge_no_condition(rule, case, as_of)
         case kinds.NoMarrowInvolvement():
             return marrow.judge_no_marrow(rule, case, as_of)
         case kinds.PriorLinesAtMost():

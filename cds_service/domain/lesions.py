@@ -30,6 +30,7 @@ from cds_service.domain.facts import (
 )
 from cds_service.domain.imaging import ScanHistory, covers
 from cds_service.domain.local_therapy import Effect, Treated, local_therapies, treated
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.recist import Judgement, LesionCourse, Readings, judge_course, modalities_differ, size_of
 from cds_service.domain.scan_pair import ScanPair, read_pair
 from cds_service.domain.tracking import TrackedLesion, could_be_same, track
@@ -39,6 +40,7 @@ from cds_service.domain.verdicts import JudgedLesion, LesionState, LesionSummary
 _CONFOUNDER_USES = frozenset({"flag_review", "exclude", "review"})
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionFindings:
     """Every lesion judged, with the count (`summary`), and the scans they were judged on.
@@ -246,7 +248,9 @@ def _by_imaging(said: DiseaseStatus) -> bool:
 
 def _confounder(facts: PatientFacts) -> Evidence | None:
     for condition in facts.conditions:
-        if any(m.use in _CONFOUNDER_USES for m in of_concept(condition.meanings, "nodal-confounder")):
+        if condition.meanings and any(
+            m.use in _CONFOUNDER_USES for m in of_concept(condition.meanings, "nodal-confounder")
+        ):
             return condition.evidence
     return None
 

@@ -13,23 +13,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
 
 from cds_service.domain.anatomy import places_named, same_place
 from cds_service.domain.codes import of_concept
 from cds_service.domain.dates import PartialDate
 from cds_service.domain.facts import Evidence, Procedure, Site
+from cds_service.domain.making import Term, quick_to_make
 from cds_service.domain.tracking import TrackedLesion
 from cds_service.domain.truth import Truth, any_of
 
 
-class Effect(Enum):
+class Effect(Term):
     """What local therapy does to a lesion of the trial."""
 
     TAKES_OUT = "out"
     DOUBT = "doubt"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LocalTherapy:
     """One local treatment: where, which lesions it names, when it began."""
@@ -42,6 +43,7 @@ class LocalTherapy:
     completed: bool
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Treated:
     """That a lesion was, or may have been, treated before the baseline scan.
@@ -55,6 +57,7 @@ class Treated:
     between: bool = False
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ScanDays:
     """First and last day of the baseline scan and of the earlier one (None where there is none)."""

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.criteria import NodalRow, NodalRules, NodeCategory
 from cds_service.domain.facts import Side, Site
+from cds_service.domain.making import quick_to_make
 
 UNSPECIFIED = "unspecified"
 _SIDES = (Side.LEFT, Side.RIGHT)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Node:
     """A progressive (or possibly progressive) node as it counts.
@@ -35,6 +37,7 @@ class Node:
     category: NodeCategory
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Classified:
     """Whether a node is regional or distant, and the remark that belongs in its explanation."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from cds_service.domain.codes import Meaning, MeaningBasis, of_concept
 from cds_service.domain.facts import CancerProfile, Condition, Side
+from cds_service.domain.making import quick_to_make
 
 OTHER = "other"
 """The type of a primary cancer that is none of the trial's."""
@@ -18,6 +19,7 @@ _CANCER_CONCEPTS = ("cancer-type", "primary-cancer", "secondary-site", "malignan
 _NO_CANCER_NOW = frozenset({"history", "in-situ", "not-malignant", "support"})
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Primary:
     """One primary cancer: its type ("CRC", "other", None when unrecognised), use of the row, side.

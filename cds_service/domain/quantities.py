@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
+from cds_service.domain.making import quick_to_make
+
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _LITRE = re.compile(r"(?<=/)([dcmunpf]?)l\b")
 _EXACTLY = Context(prec=50)
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """canonical = value * multiply_by / divide_by; both exact, so 25.65 umol/L is 1.5 mg/dL.
@@ -34,6 +37,7 @@ class Conversion:
     at_least: Decimal | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Analyte:
     """A quantity a laboratory or a radiologist reports, and the units it can have.
@@ -77,6 +81,7 @@ def fold_unit(text: str) -> str:
     return folded.replace("\u00b5", "u").replace("\u03bc", "u").replace("**", "^")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Unusable:
     """Why a recorded amount cannot be used, in words for the data-quality list."""
@@ -90,7 +95,7 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
     A missing unit, a unit the analyte cannot have, and a value outside the plausible range
     are `Unusable`.
     """
-    if not unit or not unit.strip():
+    if not unit or unit.isspace():
         return Unusable(f"no unit is recorded for {analyte.title}")
     conversion = analyte.conversion(unit, code)
     if conversion is None:
@@ -101,22 +106,13 @@ def convert(analyte: Analyte, value: Decimal, unit: str | None, code: str | None
         return Unusable(f"the value is too large for unit '{unit[:40]}' of {analyte.title}")
     if conversion.at_least is not None and value < conversion.at_least:
         return Unusable(f"the value is too small for unit '{unit[:40]}' of {analyte.title}")
-    return _plausible(analyte, _scaled(conversion, value), unit)
-
-
-def _scaled(conversion: Conversion, value: Decimal) -> Decimal | Unusable:
     try:
-        return _EXACTLY.divide(_EXACTLY.multiply(value, conversion.multiply_by), conversion.divide_by)
+        found = _EXACTLY.divide(_EXACTLY.multiply(value, conversion.multiply_by), conversion.divide_by)
     except (InvalidOperation, Overflow, DivisionByZero):
         return Unusable("the value is not a number that can be converted")
-
-
-def _plausible(analyte: Analyte, value: Decimal | Unusable, unit: str) -> Decimal | Unusable:
-    if isinstance(value, Unusable):
-        return value
-    if analyte.plausible and not analyte.plausible[0] <= value <= analyte.plausible[1]:
+    if analyte.plausible and not analyte.plausible[0] <= found <= analyte.plausible[1]:
         return Unusable(f"the value is not plausible for {analyte.title} in '{unit[:40]}'")
-    return value
+    return found
 
 
 def plain(value: Decimal) -> str:

@@ -16,6 +16,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from cds_service.domain.criteria import LesionRules
 from cds_service.domain.facts import LesionMeasurement, Response
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.quantities import plain
 from cds_service.domain.verdicts import LesionState
 
@@ -29,6 +30,7 @@ _COARSE = {
 }
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Readings:
     """What one scan says of one lesion: its size in mm (two where readings of a day disagree).
@@ -48,6 +50,7 @@ class Readings:
         return max(self.sizes, default=None)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionCourse:
     """One lesion from the earlier scan to the baseline scan.
@@ -65,6 +68,7 @@ class LesionCourse:
     not_new: str = ""
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The state of a lesion, why in a word, and why in a sentence."""

@@ -9,12 +9,14 @@ from decimal import Decimal
 
 from cds_service.domain.dates import AsOf, PartialDate, years_after
 from cds_service.domain.facts import LabResult, Person, ReferenceRange
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.quantities import plain
 from cds_service.domain.truth import Truth, all_of
 
 UNFIT_USES = frozenset({"ignore", "caution"})
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Latest:
     """The results that may be the latest of a window, and what was passed over.
@@ -72,6 +74,7 @@ def _may_be_latest(result: LabResult, floor: date) -> bool:
     return result.date is not None and result.date.latest >= floor
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the latest results say of a limit, the one that decides, whether others disagree."""

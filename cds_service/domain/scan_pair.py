@@ -19,12 +19,14 @@ from cds_service.domain.dates import days_after
 from cds_service.domain.facts import LesionMeasurement, Region
 from cds_service.domain.imaging import ScanHistory, StagingSet, comparison
 from cds_service.domain.local_therapy import ScanDays
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.scans import Scan
 
 BASELINE = "baseline"
 EARLIER = "earlier"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Timepoint:
     """The days of one scan and the studies it is made of."""
@@ -52,6 +54,7 @@ class Timepoint:
         return min(abs((when.earliest - day).days) for day in self.days)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ScanPair:
     """The two scans: their days, the earlier staging for what it covers, and what is not recorded.

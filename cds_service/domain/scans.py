@@ -15,6 +15,7 @@ from datetime import date
 
 from cds_service.domain.dates import PartialDate, on
 from cds_service.domain.facts import Coverage, Evidence, ImagingStudy, Modality, Region, ScanRecord
+from cds_service.domain.making import quick_to_make
 
 TRUNK = (Region.CHEST, Region.ABDOMEN, Region.PELVIS)
 """The regions a staging set covers."""
@@ -26,6 +27,7 @@ _RECORDS = tuple(ScanRecord)
 _NEVER = on(date.min)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Scan:
     """One scan, whatever the number of records that tell of it; `evidence` names all of them.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from cds_service.domain.codes import Meaning, MeaningBasis, Meanings, of_concept
 from cds_service.domain.criteria import NodalRow, NodalRules, NodeCategory
@@ -21,6 +20,7 @@ from cds_service.domain.facts import (
     PatientFacts,
     StageObservation,
 )
+from cds_service.domain.making import Term, quick_to_make
 from cds_service.domain.primaries import Primary
 
 _NODE = "lymph_node:"
@@ -31,7 +31,7 @@ _LOW = ("stage-i-iii", "m0")
 _UNKNOWN_ROW = NodalRow(NodeCategory.UNKNOWN)
 
 
-class Proof(Enum):
+class Proof(Term):
     """How much a statement on spread is worth."""
 
     DISTANT = "distant metastasis"
@@ -45,6 +45,7 @@ class Proof(Enum):
     DENIED = "no history of metastasis"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class SpreadStatement:
     """One statement on spread: its worth, where, since when, and whether a stage says it.

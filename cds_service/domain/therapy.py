@@ -32,11 +32,13 @@ from cds_service.domain.facts import (
     Response,
     TherapyLine,
 )
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.procedural_therapy import read_procedural_therapy
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import CountedLine, TherapySummary
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TherapyHistory:
     """The lines counted, None where the record gives no ground to count from.
@@ -217,15 +219,20 @@ def _planned(regimens: Sequence[Regimen]) -> list[Treatment]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
 class _Counting:
     """One way to count: `strict` for the fewest lines, else for the most."""
 
-    facts: PatientFacts
-    cancer: CancerPicture
-    index: PartialDate
-    rules: TherapyRules
-    strict: bool
+    def __init__(
+        self, facts: PatientFacts, cancer: CancerPicture, index: PartialDate, rules: TherapyRules, *, strict: bool
+    ) -> None:
+        self.facts = facts
+        self.cancer = cancer
+        self.index = index
+        self.rules = rules
+        self.strict = strict
+        metastasis = index.latest if strict else index.earliest
+        self._not_before = days_after(metastasis, -rules.lookback_days)
+        self._just_before = days_after(index.earliest, -rules.adjuvant_within_days)
 
     def lines(self, drugs: Iterable[Treatment]) -> list[Course]:
         """The lines that these drugs make, first to last."""
@@ -248,17 +255,15 @@ class _Counting:
 
     def just_before(self, drug: Treatment) -> bool:
         """Given before the metastasis, and not long: some trials count such a line."""
-        since = days_after(self.index.earliest, -self.rules.adjuvant_within_days)
-        return not self.for_metastasis(drug) and drug.last.latest >= since
+        return drug.last.latest >= self._just_before and not self.for_metastasis(drug)
 
     def for_metastasis(self, drug: Treatment) -> bool:
         """Given for metastatic disease: not curative, begun at the earliest 30 days before it."""
-        back = -self.rules.lookback_days
         if self.strict:
-            return drug.intent is not Intent.CURATIVE and drug.start.earliest >= days_after(self.index.latest, back)
+            return drug.intent is not Intent.CURATIVE and drug.start.earliest >= self._not_before
         if drug.intent is Intent.CURATIVE:
             return drug.start.latest >= self.index.latest
-        begun = drug.start.latest >= days_after(self.index.earliest, back)
+        begun = drug.start.latest >= self._not_before
         return begun or drug.ongoing or drug.last.latest >= self.index.earliest
 
     def _left_out(self, drug: Treatment) -> bool:

@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 
 from cds_service.domain.anatomy import segments_differ, segments_of, sides_differ
 from cds_service.domain.facts import Evidence, Lesion, LesionMeasurement, LesionRole, Side, Site
+from cds_service.domain.making import quick_to_make
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TrackedLesion:
     """One lesion with all that is recorded of it, readings latest first."""

@@ -13,7 +13,6 @@ from cds_service.domain.case import Case
 from cds_service.domain.criteria import Criterion, DiseaseRules, Outcome
 from cds_service.domain.dates import AsOf, days_after
 from cds_service.domain.facts import DataQuality, PatientFacts
-from cds_service.domain.imaging import choose_pair
 from cds_service.domain.judging import judge
 from cds_service.domain.verdicts import Assessment, Finding, Status, Verdict
 
@@ -53,7 +52,7 @@ def assess(trial: Trial, facts: PatientFacts, as_of: date, engine_version: str =
     judged = [_judge_in_time(criterion, case, as_of) for criterion in trial.criteria]
     verdicts = tuple(verdict for verdict, _, _ in judged)
     notes = case.facts.data_quality + tuple(note for _, _, found in judged for note in found)
-    choice = choose_pair(case.scans, trial.rules.staging, AsOf(as_of))
+    choice = case.pair_on(AsOf(as_of))
     return Assessment(
         trial=trial.id,
         trial_version=trial.version,
@@ -107,14 +106,14 @@ def _judge_on(criterion: Criterion, case: Case, day: date) -> tuple[Finding, dat
 
 def _verdict(criterion: Criterion, finding: Finding, valid_until: date | None) -> Verdict:
     return Verdict(
-        id=criterion.id,
-        kind=criterion.kind,
-        outcome=finding.outcome,
-        basis=finding.basis,
-        reason=finding.reason,
-        evidence=finding.evidence,
-        missing=finding.missing,
-        valid_until=valid_until,
+        criterion.id,
+        criterion.kind,
+        finding.outcome,
+        finding.basis,
+        finding.reason,
+        finding.evidence,
+        finding.missing,
+        valid_until,
     )
 
 

@@ -15,11 +15,12 @@ Source: Kleene, Introduction to Metamathematics (1952), section 64 (strong table
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from typing import NoReturn, assert_never
 
+from cds_service.domain.making import Term
 
-class Truth(Enum):
+
+class Truth(Term):
     """What is known of a statement about a patient."""
 
     TRUE = "true"

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 
 from cds_service.domain.criteria import CriterionKind, Outcome
 from cds_service.domain.facts import DataQuality, Evidence, Side
+from cds_service.domain.making import Term, quick_to_make
 
 
-class Basis(Enum):
+class Basis(Term):
     """What a verdict rests on."""
 
     RECORDED = "recorded"
@@ -23,6 +23,7 @@ class Basis(Enum):
     DERIVED = "derived"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What would settle an unknown: what, how, and between which days a new one would count."""
@@ -33,6 +34,7 @@ class Missing:
     closes: date | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule found, before the criterion's name and its expiry are put to it."""
@@ -45,6 +47,7 @@ class Finding:
     notes: tuple[DataQuality, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One criterion, judged. `valid_until`: last day on which a pass holds by time alone."""
@@ -59,7 +62,7 @@ class Verdict:
     valid_until: date | None = None
 
 
-class Status(Enum):
+class Status(Term):
     """The patient as a whole: any fail, else any unknown, else a candidate."""
 
     CANDIDATE = "candidate"
@@ -67,7 +70,7 @@ class Status(Enum):
     INELIGIBLE = "ineligible"
 
 
-class LesionState(Enum):
+class LesionState(Term):
     """What became of one lesion between the two scans."""
 
     PROGRESSIVE = "progressive"
@@ -76,6 +79,7 @@ class LesionState(Enum):
     UNKNOWN = "unknown"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class JudgedLesion:
     """One lesion across the pair of scans, its state and why (in words after the colon).
@@ -99,6 +103,7 @@ class JudgedLesion:
     regional: bool | None = None
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class LesionSummary:
     """The count, as a range where lesions are undecided; `sensitivity_count` takes all M1 nodes as one."""
@@ -109,6 +114,7 @@ class LesionSummary:
     items: tuple[JudgedLesion, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class ScanSet:
     """A staging set: its day (the earliest required part) and the studies it is made of."""
@@ -117,6 +123,7 @@ class ScanSet:
     references: tuple[str, ...]
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class CountedLine:
     """One line of systemic therapy as counted."""
@@ -127,6 +134,7 @@ class CountedLine:
     agents: tuple[str, ...]
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class TherapySummary:
     """Lines for metastatic disease: fewest and most the record allows."""
@@ -136,6 +144,7 @@ class TherapySummary:
     lines: tuple[CountedLine, ...] = ()
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """One patient against one trial on one day; a value, reproducible from its inputs."""

@@ -6,16 +6,17 @@ Nothing is decoded but the carrier; each resource stays the bytes it came in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
+from cds_service.domain.making import quick_to_make
 from cds_service.errors import NotFhir
 from cds_service.fhir.decoding import UNREADABLE, Json, encoded, loose_object, type_of
-from cds_service.fhir.resources import Bundle
+from cds_service.fhir.resources import AnyResource, Bundle
 
 _bundles = msgspec.json.Decoder(Bundle)
 _arrays = msgspec.json.Decoder(tuple[Raw, ...])
@@ -23,19 +24,26 @@ _DEEPEST = 8
 _ARRAY = re.compile(rb"\s*\[")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One resource as it came: type ("" where none is legible), bytes, its fullUrl in a Bundle."""
+    """One resource as it came: type ("" where none is legible), bytes, its fullUrl in a Bundle.
+
+    A Bundle of one type in which nothing is odd may come as a whole, its `entries` already decoded.
+    """
 
     kind: str
     raw: Json
     full_url: str | None = None
+    entries: Sequence[tuple[AnyResource, str | None]] = ()
 
 
 def open_all(carriers: Iterable[Json | Mapping[str, Any] | Found]) -> Iterator[Found]:
     """Every resource in these carriers, in order. Raises NotFhir where a carrier is no JSON."""
     for carrier in carriers:
         match carrier:
+            case Found() if carrier.entries:
+                yield from open_one(carrier.raw)
             case Found():
                 yield carrier
             case Mapping():

@@ -111,9 +111,15 @@ class ReadingContext:
 def meanings_of(catalog: Catalog, concepts: Iterable[CodeableConcept | None]) -> Meanings:
     """Every meaning of every coding of these concepts, each once."""
     listed = [coding for concept in concepts if concept is not None for coding in concept.coding]
+    if not listed:
+        return ()
+    meanings = catalog.codes.meanings
     if len(listed) == 1:
-        return catalog.meanings(listed[0].system, listed[0].code)
-    return _once(meaning for coding in listed for meaning in catalog.meanings(coding.system, coding.code))
+        return meanings(listed[0].system, listed[0].code)
+    found = [meant for coding in listed if (meant := meanings(coding.system, coding.code))]
+    if len(found) <= 1 and (not found or len(found[0]) == 1):
+        return found[0] if found else ()
+    return _once(meaning for meant in found for meaning in meant)
 
 
 def _once(meanings: Iterable[Meaning]) -> Meanings:

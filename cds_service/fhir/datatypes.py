@@ -15,7 +15,11 @@ class Element(Struct, rename="camel", gc=False):
     """What every struct here is: camelCase in JSON, acyclic, so untracked by the collector."""
 
 
-class Coding(Element):
+class DataType(Struct, rename="camel", gc=False, frozen=True):
+    """The same for what has no identity. Its value may be a key, but for a signaling NaN, which has no hash."""
+
+
+class Coding(DataType, frozen=True):
     """One code of a code system; `extension` may say how certain a diagnosis is."""
 
     system: str | None = None
@@ -24,15 +28,24 @@ class Coding(Element):
     extension: tuple[Extension, ...] = ()
 
 
-class CodeableConcept(Element):
+class CodeableConcept(DataType, frozen=True):
     """One meaning in any number of codings, and in words; `extension` may say the side."""
 
     coding: tuple[Coding, ...] = ()
     text: str | None = None
     extension: tuple[Extension, ...] = ()
 
+    @property
+    def spelling(self) -> Spelling:
+        """All that its meaning depends on: what is worked out of a concept is remembered by it."""
+        return (self.coding, self.text)
 
-class Identifier(Element):
+
+Spelling = tuple[tuple[Coding, ...], str | None]
+"""Codes and words of a concept, without its extensions."""
+
+
+class Identifier(DataType, frozen=True):
     """A business identifier."""
 
     system: str | None = None
@@ -41,7 +54,7 @@ class Identifier(Element):
     use: str | None = None
 
 
-class Reference(Element):
+class Reference(DataType, frozen=True):
     """A pointer to another resource; `reference` may be missing where only `identifier` is given."""
 
     reference: str | None = None
@@ -50,14 +63,14 @@ class Reference(Element):
     type: str | None = None
 
 
-class Period(Element):
+class Period(DataType, frozen=True):
     """A time with its ends, either of which may be missing."""
 
     start: str | None = None
     end: str | None = None
 
 
-class Quantity(Element):
+class Quantity(DataType, frozen=True):
     """An amount: exact value, comparator, unit in words, system and code of the unit.
 
     `value` may be a NaN or an infinity where a sender wrote such a string: check `is_finite()`.
@@ -70,21 +83,21 @@ class Quantity(Element):
     code: str | None = None
 
 
-class Range(Element):
+class Range(DataType, frozen=True):
     """An amount between two others."""
 
     low: Quantity | None = None
     high: Quantity | None = None
 
 
-class Ratio(Element):
+class Ratio(DataType, frozen=True):
     """A relation of two amounts."""
 
     numerator: Quantity | None = None
     denominator: Quantity | None = None
 
 
-class Extension(Element):
+class Extension(DataType, frozen=True):
     """An extension, simple or nested, with the kinds of value that are read."""
 
     url: str | None = None

@@ -9,14 +9,18 @@ Source: CDS Hooks 2.0.1, "Prefetch result"; FHIR R4, search, "Handling errors".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from cds_service.domain.facts import Kind
+from cds_service.fhir.batches import bundle_decoder, clean_entries
 from cds_service.fhir.bundles import Found
-from cds_service.fhir.decoding import UNREADABLE, type_of
+from cds_service.fhir.decoding import UNREADABLE, type_of, written_type
 from cds_service.fhir.reading import KIND_OF
 from cds_service.fhir.resources import BundleEntry, Element
 from cds_service.screening.ports import Delivery
@@ -68,13 +72,34 @@ def read_page(kind: Kind, raw: bytes | Raw) -> Page | None:
             return None
 
 
+def read_whole(kind: Kind, raw: bytes | Raw) -> Page | None:
+    """The records of a Bundle in which nothing is odd, decoded in one go; None for any other answer.
+
+    The same as `read_page` gives, but as one whole Bundle.
+    """
+    name = RESOURCE_TYPES[kind]
+    found = clean_entries(_whole(name), name, raw) if written_type(raw) == "Bundle" else None
+    if found is None or not found[1]:
+        return None
+    bundle, entries = found
+    return Delivery((Found("Bundle", raw, None, entries),), None, _next_page(bundle.link))
+
+
+@lru_cache(maxsize=64)
+def _whole(name: str) -> msgspec.json.Decoder[Any]:
+    return bundle_decoder(name, ("link", tuple[_Link, ...] | None, None), ("total", int | None, None))
+
+
+def _next_page(links: Iterable[_Link] | None) -> str | None:
+    return next((link.url for link in links or () if link.relation == "next" and link.url), None)
+
+
 def _read_bundle(kind: Kind, raw: bytes | Raw) -> Page | None:
     try:
         bundle = _bundles.decode(raw)
     except UNREADABLE:
         return _read_bundle_with_odd_links(kind, raw)
-    next_page = next((link.url for link in bundle.link or () if link.relation == "next" and link.url), None)
-    return _sort_entries(kind, bundle.entry or (), next_page, bundle.total)
+    return _sort_entries(kind, bundle.entry or (), _next_page(bundle.link), bundle.total)
 
 
 def _read_bundle_with_odd_links(kind: Kind, raw: bytes | Raw) -> Page | None:

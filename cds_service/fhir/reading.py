@@ -64,7 +64,8 @@ from cds_service.fhir.extract import (
 from cds_service.fhir.extract.patients import read_person
 from cds_service.fhir.extract.standing import holds, is_status_unknown
 from cds_service.fhir.record import Broken, Held, Record, contained_in, open_record
-from cds_service.fhir.resources import AnyResource, Observation, Patient, Resource
+from cds_service.fhir.remembering import Remembered
+from cds_service.fhir.resources import AnyResource, CodeableConcept, Coding, Observation, Patient, Resource
 
 KIND_OF: Mapping[str, Kind] = {
     "Patient": Kind.PATIENT,
@@ -287,7 +288,8 @@ class _Reading:
             return
         wanting = _wanting(type(resource), concepts)
         if wanting:
-            context = self.context(name, resource, concepts)
+            inside = contained_in(resource) if resource.contained else None
+            context = ReadingContext(self.catalog, name, self.record, self.notes, inside, concepts)
             for reader in wanting:
                 self.gathered[reader.field].extend(reader.read(resource, context))
 
@@ -337,20 +339,35 @@ def _resting_on(name: str) -> tuple[Kind, ...]:
 
 
 def _sorted(items: list[Any]) -> tuple[Any, ...]:
-    order = latest_first((getattr(item, "date", None), item.evidence.reference) for item in items)
-    return tuple(items[index] for index in order)
+    if len(items) == 1:
+        return tuple(items)
+    order = latest_first([(getattr(item, "date", None), item.evidence.reference) for item in items])
+    return tuple([items[index] for index in order])
+
+
+_concepts: Remembered[tuple[Coding, ...], frozenset[str]] = Remembered()
+
+
+def _of_codings(code: CodeableConcept | None, catalog: Catalog) -> frozenset[str]:
+    """The concepts the codings of a code belong to, remembered by the codings."""
+    if code is None:
+        return _NO_CONCEPTS
+    memory = _concepts.of(catalog)
+    found = memory.get(code.coding)
+    if found is None:
+        every = [catalog.concepts(coding.system, coding.code) for coding in code.coding]
+        found = Remembered.keep(memory, code.coding, _NO_CONCEPTS.union(*every))
+    return found
 
 
 def concepts_of(observation: Observation, catalog: Catalog) -> frozenset[str]:
     """The concepts an Observation's code and its components' codes belong to, with LAB, FOCUS, PANEL."""
-    found = _NO_CONCEPTS
-    codes = [observation.code, *(part.code for part in observation.component)] if observation.component else ()
-    for code in codes or (observation.code,):
-        for coding in code.coding if code is not None else ():
-            concepts = catalog.concepts(coding.system, coding.code)
-            found = found | concepts if found else concepts
+    component = observation.component
+    found = _of_codings(observation.code, catalog)
+    for part in component:
+        found |= _of_codings(part.code, catalog)
     if observation.focus or observation.body_site is not None:
         found |= _FOCUS
-    if observation.has_member or observation.component:
+    if component or observation.has_member:
         found |= _PANEL
     return found

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType, structs
 from msgspec.json import Encoder
 
 from cds_service.domain.facts import DataQuality
-from cds_service.fhir.batches import Batch, clean_batches
+from cds_service.fhir.batches import Batch, came_alone, clean_batches, decode_clean
 from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.context import reference_of
 from cds_service.fhir.decoding import Json, decode, fragment, type_of
@@ -56,8 +56,9 @@ class Record:
     shared: Callable[[str], Json | None] | None = None
     _aliases: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
-    _by_name: dict[str, AnyResource] | None = None
-    _fetched: dict[str, AnyResource | None] = field(default_factory=dict)
+    _by_kind: dict[str, dict[str | None, AnyResource]] = field(default_factory=dict)
+    _aliases_known: bool = False
+    _found: dict[str, AnyResource | None] = field(default_factory=dict)
 
     def add_alias(self, full_url: str, name: str) -> None:
         """Let a resource be found by its fullUrl."""
@@ -65,7 +66,8 @@ class Record:
 
     def alias(self, reference: str) -> str | None:
         """The name of the resource that has this reference for its fullUrl."""
-        self._index()
+        if not self._aliases_known:
+            self._know_aliases()
         return self._aliases.get(reference)
 
     def named(self, reference: str) -> str:
@@ -78,27 +80,34 @@ class Record:
 
     def found(self, name: str) -> AnyResource | None:
         """The resource of that name, the patient's own or shared (a Medication); see `Neighbours`."""
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _find(self, name: str) -> AnyResource | None:
         own = self.held.get(name)
         if own is not None:
             return None if own.meaning_lost else own.resource
-        clean = self._index().get(name)
-        if clean is not None:
-            return clean
-        if name not in self._fetched:
-            self._fetched[name] = self._fetch(name)
-        return self._fetched[name]
+        return self._clean(name) or self._fetch(name)
 
-    def _index(self) -> dict[str, AnyResource]:
-        """The clean resources by name, worked out when the first of them is asked for."""
-        if self._by_name is None:
-            self._by_name = {}
-            for batch in self.clean:
-                for resource, full_url in batch.entries:
-                    name = f"{resource.resource_type}/{resource.id}"
-                    self._by_name[name] = resource
-                    if full_url:
-                        self.add_alias(full_url, name)
-        return self._by_name
+    def _clean(self, name: str) -> AnyResource | None:
+        """The clean resource of a name; each type is indexed when one of it is first asked for."""
+        kind, _, identity = name.partition("/")
+        index = self._by_kind.get(kind)
+        if index is None:
+            entries = [batch.entries for batch in self.clean if batch.kind.__name__ == kind]
+            index = self._by_kind[kind] = {resource.id: resource for listed in entries for resource, _ in listed}
+        return index.get(identity)
+
+    def _know_aliases(self) -> None:
+        """Let clean resources be found by their fullUrls, unless every fullUrl tells the name itself."""
+        self._aliases_known = True
+        if all(map(_names_itself, self.clean)):
+            return
+        for batch in self.clean:
+            for resource, full_url in batch.entries:
+                if full_url:
+                    self.add_alias(full_url, f"{resource.resource_type}/{resource.id}")
 
     def _fetch(self, name: str) -> AnyResource | None:
         raw = self.shared(name) if self.shared else None
@@ -122,18 +131,71 @@ class Record:
         return clean + [held for held in self.all() if isinstance(held.resource, Patient)]
 
 
+def _names_itself(batch: Batch) -> bool:
+    """Whether every fullUrl is one server's base and the name: such a one tells nothing more than the name."""
+    urls = [(full_url, resource.id or "") for resource, full_url in batch.entries if full_url]
+    if not urls:
+        return True
+    first, identity = urls[0]
+    base = first.removesuffix(identity)
+    ids = "".join([identity for _, identity in urls])
+    if not base.endswith(f"/{batch.kind.__name__}/") or base.startswith("urn:") or "/_history/" in base:
+        return False
+    if "/" in ids or "?" in ids or "?" in base:
+        return False
+    return all(full_url == base + identity for full_url, identity in urls)
+
+
 def open_record(
     carriers: Iterable[Json | Mapping[str, Any] | Found], shared: Callable[[str], Json | None] | None = None
 ) -> Record:
-    """A record of everything in these carriers: the short way where all is clean, else the thorough one.
+    """A record of everything in these carriers: the short way for what is clean, else the thorough one.
 
     Raises NotFhir where a carrier is no JSON.
     """
     listed = list(carriers)
+    alone = came_alone(listed)
+    if alone is not None:
+        return _read_alone(alone, shared)
     clean = clean_batches(listed)
     if clean is None or sum(len(batch.entries) for batch in clean if batch.kind is Patient) != 1:
         return read_record(open_all(listed), shared)
     return Record(clean=clean, shared=shared)
+
+
+def _read_alone(resources: Iterable[tuple[str, Json]], shared: Callable[[str], Json | None] | None) -> Record:
+    """A record of resources none of which came with others: only what is odd goes the thorough way."""
+    clean: dict[str, dict[str, tuple[AnyResource, Json]]] = {}
+    odd: list[Found] = []
+    for kind, raw in resources:
+        resource = decode_clean(kind, raw)
+        known = clean.get(kind)
+        if known is None:
+            known = clean[kind] = {}
+        if resource is None or resource.id in known:
+            odd.append(Found(kind, raw))
+        else:
+            known[resource.id or ""] = (resource, raw)
+    record = read_record(odd, shared)
+    _take_with_odd(record, clean)
+    record.clean = [
+        Batch(READ_TYPES[kind], [(resource, None) for resource, _ in known.values()])
+        for kind, known in clean.items()
+        if known
+    ]
+    return record
+
+
+def _take_with_odd(record: Record, clean: Mapping[str, dict[str, tuple[AnyResource, Json]]]) -> None:
+    """Send the thorough way what is clean but may be another version, or another record, of what is odd."""
+    for name in list(record.held):
+        kind, _, identity = name.partition("/")
+        if identity in clean.get(kind, ()):
+            _take(record, Found(kind, clean[kind].pop(identity)[1]))
+    patients = clean.get("Patient", {})
+    if len(patients) + len(record.patients()) != 1:
+        for identity in list(patients):
+            _take(record, Found("Patient", patients.pop(identity)[1]))
 
 
 def read_record(resources: Iterable[Found], shared: Callable[[str], Json | None] | None = None) -> Record:

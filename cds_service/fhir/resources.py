@@ -17,6 +17,7 @@ from cds_service.fhir.datatypes import (
     BundleEntry,
     CodeableConcept,
     Coding,
+    DataType,
     Element,
     Extension,
     Head,
@@ -28,6 +29,7 @@ from cds_service.fhir.datatypes import (
     Ratio,
     Reference,
     Resource,
+    Spelling,
 )
 from cds_service.fhir.treatments import (
     AdministeredDose,
@@ -105,7 +107,7 @@ class Condition(Resource):
     note: tuple[Annotation, ...] = ()
 
 
-class ReferenceRange(Element):
+class ReferenceRange(DataType, frozen=True):
     """Limits of an Observation's value."""
 
     low: Quantity | None = None
@@ -360,6 +362,7 @@ __all__ = [
     "Resource",
     "Specimen",
     "SpecimenCollection",
+    "Spelling",
     "Timing",
     "TimingRepeat",
 ]

@@ -11,6 +11,7 @@ from hooks import bundle, outcome, patient
 
 from cds_service.cds.prefetch import read_prefetch
 from cds_service.domain.facts import Kind
+from cds_service.fhir.bundles import open_all
 
 CONDITION = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/p"}}
 OBSERVATION = {"resourceType": "Observation", "id": "o", "subject": {"reference": "Patient/p"}}
@@ -67,7 +68,7 @@ def test_a_key(value: Any, found: int | str, problem: str | None, next_page: str
         assert Kind.CONDITIONS not in delivered
         return
     page = delivered[Kind.CONDITIONS]
-    assert len(page.resources) == found
+    assert len(list(open_all(page.resources))) == found
     assert page.next_page == next_page
     assert (page.problem is None) if problem is None else problem in (page.problem or "")
 

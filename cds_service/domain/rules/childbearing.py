@@ -23,6 +23,7 @@ from cds_service.domain.facts import (
     StatusObservation,
 )
 from cds_service.domain.limits import below
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.results import Decision, decide, latest_within, shown, sort_results, upper_limits
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Basis, Finding, Missing
@@ -32,6 +33,7 @@ _STERILE_USE = {Sex.FEMALE: "not_wocbp", Sex.MALE: "sterile_male"}
 _TESTS = ("pregnancy-test", "hcg")
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class Sterility:
     """Whether the patient is surgically sterile by record, where it stands, what is doubtful of it."""
@@ -60,6 +62,7 @@ def _recorded(case: Case, use: str) -> Sterility:
     return Sterility(Truth.TRUE if sure else Truth.UNKNOWN, evidence, "; ".join(notes))
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Mark:
     """One record that bears on childbearing: what it means, whether it is certain and still holds."""
@@ -71,7 +74,7 @@ class _Mark:
 
 
 def _marks(case: Case) -> Iterator[_Mark]:
-    for condition in case.facts.conditions:
+    for condition in case.conditions_of(_CONCEPT):
         for meaning in of_concept(condition.meanings, _CONCEPT):
             sure = meaning.basis is MeaningBasis.CODE and not condition.is_doubted
             yield _Mark(meaning, condition.evidence, sure, condition.is_active)
@@ -122,6 +125,7 @@ def _sex_open(person: Person) -> Finding:
 # --- could she bear a child? ----------------------------------------------------------------------
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Potential:
     """Whether she may bear a child, in words; `settles` is what would rule it out."""
@@ -180,6 +184,7 @@ def _has_reached(person: Person, years: int, as_of: AsOf) -> Truth:
 # --- what speaks for pregnancy or breastfeeding -------------------------------------------------------
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Signs:
     """What one record says of pregnancy or breastfeeding.

@@ -9,11 +9,13 @@ from cds_service.domain.codes import Meaning, MeaningBasis, of_concept
 from cds_service.domain.criteria import NoActiveCondition, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Condition, Kind
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
 _WEIGHT = {Outcome.FAIL: 3, Outcome.REVIEW: 2, Outcome.UNKNOWN: 1, Outcome.PASS: 0}
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What one condition says to an exclusion; `doubt` is why it weighs less than its code."""
@@ -30,7 +32,7 @@ def judge_no_condition(rule: NoActiveCondition, case: Case, as_of: AsOf) -> Find
     if gap is not None:
         missing = (Missing(rule.concept.replace("-", " "), "the problem list"),)
         return Finding(Outcome.UNKNOWN, f"Not retrieved: {gap}", Basis.NO_RECORD, missing=missing)
-    said = [_say(rule, condition) for condition in case.facts.conditions if condition.meanings]
+    said = [_say(rule, condition) for condition in case.conditions_of(rule.concept)]
     known = [item for item in said if item is not None]
     if not known:
         return Finding(Outcome.PASS, "Nothing of the kind is recorded", Basis.NO_RECORD)

@@ -11,6 +11,7 @@ from cds_service.domain.codes import groups_of
 from cds_service.domain.criteria import Outcome, PrimaryCancerOf
 from cds_service.domain.dates import AsOf, PartialDate
 from cds_service.domain.facts import Condition, Evidence, Kind, Verification
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.primaries import Primary, type_words
 from cds_service.domain.spread import Proof, SpreadStatement
 from cds_service.domain.verdicts import Basis, Finding, Missing
@@ -58,6 +59,7 @@ def _said(said: SpreadStatement) -> str:
     return f"{said.words or said.evidence.text}{when}{doubt}"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Confirmation:
     words: str

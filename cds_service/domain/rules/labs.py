@@ -104,8 +104,8 @@ def _ways(rule: BilirubinLimit, case: Case, total: LabResult) -> tuple[Truth, Tr
 
 def _gilbert(rule: BilirubinLimit, case: Case) -> tuple[Truth, tuple[Condition, ...]]:
     """Whether Gilbert syndrome is recorded; doubted, ended or told in words only: UNKNOWN."""
-    named = [(condition, of_concept(condition.meanings, rule.gilbert_concept)) for condition in case.facts.conditions]
-    holding = [(c, m) for c, meanings in named for m in meanings if m.use != "not_applicable"]
+    named = case.conditions_of(rule.gilbert_concept)
+    holding = [(c, m) for c in named for m in of_concept(c.meanings, rule.gilbert_concept) if m.use != "not_applicable"]
     conditions = tuple(condition for condition, _ in holding)
     if any(m.basis is MeaningBasis.CODE and c.is_active and not c.is_doubted for c, m in holding):
         return Truth.TRUE, conditions

@@ -11,6 +11,7 @@ from cds_service.domain.codes import MeaningBasis, Meanings, groups_of, of_conce
 from cds_service.domain.criteria import NoOtherMalignancy, Outcome
 from cds_service.domain.dates import AsOf, PartialDate, days_after, years_after
 from cds_service.domain.facts import Condition, Evidence, Kind, Side
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.primaries import OTHER, Primary, type_words
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
@@ -19,6 +20,7 @@ _SPREAD = frozenset({"effusion", "leptomeningeal", "peritoneal-carcinomatosis", 
 """Concepts whose words tell how a known cancer spread, not of another one (E10: metastases are no second primaries)."""
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Concern:
     """Something said of one other cancer; `weighs` when a clinician has to look at it."""
@@ -139,5 +141,5 @@ def _in_situ(case: Case) -> Iterable[_Concern]:
     """Tumours of little risk that are no primary cancers by code: in situ."""
     named = {primary.condition.evidence for primary in (*case.cancer.primaries, *case.cancer.uncertain)}
     for condition in case.facts.conditions:
-        if condition.evidence not in named and condition.is_active and _is_low_risk(condition):
+        if condition.is_active and _is_low_risk(condition) and condition.evidence not in named:
             yield _Concern(f"{condition.text or condition.evidence.text}: in situ", (condition.evidence,), weighs=False)

@@ -10,6 +10,7 @@ from cds_service.domain.codes import of_concept
 from cds_service.domain.criteria import NoMarrowInvolvement, Outcome
 from cds_service.domain.dates import AsOf, PartialDate
 from cds_service.domain.facts import Condition, Evidence, Kind, PathologyReport, Procedure, Site
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
 _MARROW_SITE = "bone_marrow"
@@ -18,6 +19,7 @@ _BONES = frozenset({"bone", "vertebra", "sternum", "rib", "sacrum", "skull", "il
 _ANY_BONE = frozenset({"bone", "bone_or_marrow"})
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Biopsy:
     """A marrow biopsy with the malignant report that belongs to it.

@@ -10,6 +10,7 @@ from cds_service.domain.codes import of_concept
 from cds_service.domain.criteria import ClinicianJudges, Exhibit, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Condition, Evidence, Kind, Procedure, StatusObservation
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.rules.childbearing import sterility
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Finding, JudgedLesion, LesionState
@@ -18,6 +19,7 @@ _SHOWN = 12
 """How many items an exhibit names in its reason; the evidence holds all of them."""
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """One exhibit: a sentence, and where it stands in the record."""
@@ -112,7 +114,7 @@ def _contraception(case: Case) -> _Shown:
     recorded = [
         item.evidence
         for item in records
-        if any(row.use == "contraception" for row in of_concept(item.meanings, "childbearing"))
+        if item.meanings and any(row.use == "contraception" for row in of_concept(item.meanings, "childbearing"))
     ]
     if not recorded:
         return _Shown("No contraception is recorded")

@@ -11,6 +11,7 @@ from cds_service.domain.case import Case
 from cds_service.domain.criteria import AgeAtLeast, Outcome, PerformanceAtMost
 from cds_service.domain.dates import AsOf, PartialDate, days_after, years_after
 from cds_service.domain.facts import DataQuality, Evidence, Kind, PerformanceStatus, Person, Scale
+from cds_service.domain.making import quick_to_make
 from cds_service.domain.truth import Truth
 from cds_service.domain.verdicts import Basis, Finding, Missing
 
@@ -91,6 +92,7 @@ def judge_performance(rule: PerformanceAtMost, case: Case, as_of: AsOf) -> Findi
     return _none_recent(rule, case.facts.performance, as_of)
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class _Scores:
     """The scores of one scale that may be the latest of the window.

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
 
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import LesionCountBetween, Outcome
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import DataQuality, DiseaseStatus, Evidence, Kind, Response
+from cds_service.domain.making import Term, quick_to_make
 from cds_service.domain.verdicts import Basis, Finding, JudgedLesion, LesionState, LesionSummary, Missing
 
 _RESTS_ON = (Kind.OBSERVATIONS, Kind.LESIONS, Kind.IMAGING, Kind.REPORTS, Kind.PROCEDURES, Kind.CONDITIONS)
@@ -21,7 +21,7 @@ _LESION_TABLE = Missing("lesion sizes at both scans", "the radiologist's lesion 
 _RESPONSE = Missing("response at the baseline scan", "an explicit RECIST response recorded for the baseline scan")
 
 
-class Overall(Enum):
+class Overall(Term):
     """What is explicitly said of the disease as a whole at the baseline scan."""
 
     PROGRESSION = "progression"
@@ -31,6 +31,7 @@ class Overall(Enum):
     NONE = "none"
 
 
+@quick_to_make
 @dataclass(frozen=True, slots=True)
 class OverallResponse:
     """The explicit overall response at the baseline scan, with the statements it rests on."""

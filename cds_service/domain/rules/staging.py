@@ -19,7 +19,6 @@ from cds_service.domain.imaging import (
     PairingWindow,
     ScanHistory,
     StagingSet,
-    choose_pair,
     covers,
     incomplete_sets,
     pairing_windows,
@@ -37,7 +36,7 @@ def judge_baseline(case: Case, as_of: AsOf) -> Finding:
     """`baseline-imaging`: a full staging set in the window; review where only doubtful scans lie in it."""
     rules = case.rules.staging
     scans = case.scans
-    choice = choose_pair(scans, rules, as_of)
+    choice = case.pair_on(as_of)
     unread = _not_retrieved(case, choice.baseline is not None)
     if unread is not None:
         return unread
@@ -59,7 +58,7 @@ def judge_pre_baseline(case: Case, as_of: AsOf) -> Finding:
     """`pre-baseline-imaging`: a full set in the window before the baseline; another modality is noted."""
     rules = case.rules.staging
     scans = case.scans
-    choice = choose_pair(scans, rules, as_of)
+    choice = case.pair_on(as_of)
     unread = _not_retrieved(case, choice.pre_baseline is not None)
     if unread is not None:
         return unread

@@ -19,7 +19,7 @@ from cds_service.fhir.extract.dates import read_date
 from cds_service.fhir.extract.sites import one_side, qualifiers_of, read_side, read_sites
 from cds_service.fhir.extract.spoken import spoken_diagnosis
 from cds_service.fhir.extract.standing import status_word
-from cds_service.fhir.resources import CodeableConcept, Condition, Extension
+from cds_service.fhir.resources import CodeableConcept, Condition, Extension, Spelling
 
 _CLINICAL = {status.value: status for status in ClinicalStatus}
 _VERIFICATION = {status.value: status for status in Verification}
@@ -67,7 +67,7 @@ def read_condition(condition: Condition, context: ReadingContext) -> Iterable[Co
         text=said.text,
         unlisted=said.unlisted,
         clinical_status=_clinical(condition, context),
-        verification=_VERIFICATION.get(status_word(condition.verification_status, _VERIFICATION) or ""),
+        verification=_verification(_spelling(condition.verification_status)),
         onset=onset,
         recorded=recorded,
         abated=_abated(condition, context),
@@ -117,13 +117,28 @@ def _of(meanings: Meanings, concept: str) -> Meanings:
 
 def _clinical(condition: Condition, context: ReadingContext) -> ClinicalStatus | None:
     """The clinical status; a recorded end without one makes it resolved."""
-    word = status_word(condition.clinical_status, _CLINICAL)
-    status = _CLINICAL.get(word or "")
-    if word and status is None:
+    status, told = _clinical_status(_spelling(condition.clinical_status))
+    if told and status is None:
         context.note("its clinicalStatus is none that FHIR knows; read as not recorded")
     if status is None and _says_ended(condition):
         return ClinicalStatus.RESOLVED
     return status
+
+
+def _spelling(concept: CodeableConcept | None) -> Spelling:
+    return ((), None) if concept is None else concept.spelling
+
+
+@lru_cache(maxsize=1024)
+def _clinical_status(spelling: Spelling) -> tuple[ClinicalStatus | None, bool]:
+    """The status a concept names, and whether it says anything."""
+    word = status_word(CodeableConcept(*spelling), _CLINICAL)
+    return _CLINICAL.get(word or ""), bool(word)
+
+
+@lru_cache(maxsize=1024)
+def _verification(spelling: Spelling) -> Verification | None:
+    return _VERIFICATION.get(status_word(CodeableConcept(*spelling), _VERIFICATION) or "")
 
 
 def _says_ended(condition: Condition) -> bool:
@@ -148,19 +163,23 @@ def _asserted(extensions: Iterable[Extension], context: ReadingContext) -> Parti
 
 def _profile(condition: Condition) -> CancerProfile | None:
     """Primary or secondary cancer, by its mCODE profile, else by the words of its category."""
-    for url in condition.profiles():
+    return _profile_of(condition.profiles(), tuple([category.spelling for category in condition.category]))
+
+
+@lru_cache(maxsize=4096)
+def _profile_of(urls: tuple[str, ...], categories: tuple[Spelling, ...]) -> CancerProfile | None:
+    for url in urls:
         for ending, profile in _PROFILES:
             if url.partition("|")[0].endswith(ending):
                 return profile
-    for category in condition.category:
-        for text in (category.text, *(word for coding in category.coding for word in (coding.display, coding.code))):
+    for codings, words in categories:
+        for text in (words, *(word for coding in codings for word in (coding.display, coding.code))):
             found = _profile_in_words(text) if text else None
             if found is not None:
                 return found
     return None
 
 
-@lru_cache(maxsize=4096)
 def _profile_in_words(text: str) -> CancerProfile | None:
     words = text.lower().replace("-", " ")
     for profile in CancerProfile:

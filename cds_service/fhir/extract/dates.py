@@ -29,16 +29,18 @@ def read_date(text: str | None, context: ReadingContext) -> PartialDate | None:
 
 
 class When(NamedTuple):
-    """When something was: start and end, and the words of the record for evidence."""
+    """When something was: start and end, and the words of the record for evidence (`text`)."""
 
     start: PartialDate | None = None
     end: PartialDate | None = None
+    words: str | None = None
+    """Those of a moment, once written."""
 
     @property
     def text(self) -> str | None:
         """The day to show: its start, else its end."""
         day = self.start or self.end
-        return str(day) if day else None
+        return self.words or (str(day) if day else None)
 
 
 NEVER = When()
@@ -47,7 +49,7 @@ NEVER = When()
 @lru_cache(maxsize=65536)
 def _moment(text: str) -> When | None:
     day = _parsed(text)
-    return None if day is None else When(day, day)
+    return None if day is None else When(day, day, str(day))
 
 
 def read_when(moment: str | None, period: Period | None, context: ReadingContext, *fallbacks: str | None) -> When:
@@ -70,6 +72,9 @@ def read_observed(observation: Observation, context: ReadingContext) -> When:
     Source: CRITERIA ruling 18.
     """
     moment = observation.effective_date_time or observation.effective_instant
+    at_once = _moment(moment) if moment else None
+    if at_once is not None:
+        return at_once
     if moment or observation.effective_period:
         return read_when(moment, observation.effective_period, context)
     if observation.issued:

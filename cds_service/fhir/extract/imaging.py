@@ -10,6 +10,7 @@ Source: FHIR R4 ImagingStudy, DiagnosticReport, Procedure; CRITERIA rows I10 to 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cds_service.domain.codes import Meanings, of_concept
 from cds_service.domain.dates import PartialDate
@@ -29,6 +30,7 @@ from cds_service.fhir.extract.coverage import (
 from cds_service.fhir.extract.dates import read_date, read_when
 from cds_service.fhir.extract.standing import is_preliminary
 from cds_service.fhir.extract.words import all_words, clean, words_of
+from cds_service.fhir.remembering import Remembered
 from cds_service.fhir.resources import (
     CodeableConcept,
     Coding,
@@ -37,6 +39,7 @@ from cds_service.fhir.resources import (
     ImagingSeries,
     ImagingStudy,
     Procedure,
+    Spelling,
 )
 
 _REGISTERED = "registered only, no images or report yet"
@@ -47,20 +50,43 @@ _CT = frozenset({Modality.CT})
 
 def read_study(study: ImagingStudy, context: ReadingContext) -> Iterable[Scan]:
     """The scan an ImagingStudy records: modality of the study or its series, regions from all it says."""
-    told = Told(
-        modalities=_modalities((*study.modality, *(series.modality for series in study.series)), context),
-        procedures=_procedures(study.procedure_code, context),
-        texts=(study.description,) if study.description else (),
-        code_texts=_words(study.procedure_code),
-        series=_all_series(study.series, context),
-        reasons=_words(study.reason_code),
-    )
-    reading = read_coverage(told, context.catalog.descriptions)
+    reading = _read_study(study, context)
     if _status(study.status) == "registered":
-        reading.unfit = reading.unfit or _REGISTERED
+        reading = replace(reading, unfit=reading.unfit or _REGISTERED)
     links = (*context.names((study.procedure_reference,) if study.procedure_reference else ()), *_accessions(study))
-    text = clean(study.description or "") or next(iter(told.code_texts), "")
+    text = clean(study.description or "") or next(iter(_words(study.procedure_code)), "")
     yield _scan(context, _started(study, context), reading, text, links, ScanRecord.STUDY, preliminary=False)
+
+
+_Spelling = tuple[
+    tuple[Coding, ...],
+    tuple[Spelling, ...],
+    tuple[Spelling, ...],
+    str | None,
+    tuple[tuple[Coding | None, Coding | None, str | None], ...],
+]
+_readings: Remembered[_Spelling, ScanReading] = Remembered()
+
+
+def _read_study(study: ImagingStudy, context: ReadingContext) -> ScanReading:
+    """What a study covered: worked out once for each spelling of all it tells."""
+    series = tuple([(one.modality, one.body_site, one.description) for one in study.series])
+    codes = tuple([code.spelling for code in study.procedure_code])
+    reasons = tuple([reason.spelling for reason in study.reason_code])
+    spelling = (study.modality, codes, reasons, study.description, series)
+    known = _readings.of(context.catalog)
+    found = known.get(spelling)
+    if found is None:
+        told = Told(
+            modalities=_modalities((*study.modality, *(series.modality for series in study.series)), context),
+            procedures=_procedures(study.procedure_code, context),
+            texts=(study.description,) if study.description else (),
+            code_texts=_words(study.procedure_code),
+            series=_all_series(study.series, context),
+            reasons=_words(study.reason_code),
+        )
+        found = Remembered.keep(known, spelling, read_coverage(told, context.catalog.descriptions))
+    return found
 
 
 def read_report(report: DiagnosticReport, context: ReadingContext) -> Iterable[Scan]:

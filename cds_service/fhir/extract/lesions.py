@@ -35,6 +35,7 @@ _SHORT = frozenset({"short_axis", "minor_axis"})
 _ANY = frozenset({"component_other_diameter", "diameter", "tumor_size_observation"})
 _AXES = _LONG | _SHORT | _ANY
 _GROSS = "gross_path"
+_SIDES = {side.value for side in Side} | {"right and left"}
 _NEOPLASM_WORDS = ("neoplasm", "tumor", "tumour", "metasta", "carcinoma", "malignan", "cancer")
 _SIZES_IN_WORDS = re.compile(
     r"(\d{1,4}(?:\.\d{1,4})?)((?:\s*[xX×]\s*\d{1,4}(?:\.\d{1,4})?){0,2})\s*(mm|cm)\.?", re.ASCII
@@ -83,7 +84,7 @@ def lesion_site(structure: BodyStructure, context: ReadingContext) -> Site:
     site = read_site(structure.location, context, *qualifiers)
     if site is None:
         site = site_of(context.catalog.places(description), "", read_side(qualifiers, context))
-    if site.chain in (None, "unspecified"):
+    if qualifiers and site.chain in (None, "unspecified"):
         chain = next((m.group for m in context.meanings(*qualifiers) if m.concept == NODE_CHAIN), site.chain)
         site = replace(site, chain=chain)
     words = [site.text, *(words for q in qualifiers for words in all_words(q)), description]
@@ -92,7 +93,7 @@ def lesion_site(structure: BodyStructure, context: ReadingContext) -> Site:
 
 
 def _is_side(text: str) -> bool:
-    return text.lower().replace("(qualifier value)", "").strip() in {side.value for side in Side} | {"right and left"}
+    return text.lower().replace("(qualifier value)", "").strip() in _SIDES
 
 
 def _identifiers(identifiers: Iterable[Identifier]) -> frozenset[str]:

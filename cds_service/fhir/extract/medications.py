@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cds_service.catalog.catalog import Catalog
@@ -24,6 +24,7 @@ from cds_service.fhir.resources import (
     MedicationStatement,
     Period,
     Reference,
+    Spelling,
 )
 
 SUPPORTIVE = "supportive"
@@ -54,17 +55,21 @@ _CANCER = frozenset({"primary-cancer", "cancer-type", "secondary-site"})
 class _Drug:
     """What a record names as its drug: the agents, and the words for people.
 
-    `acting` are those that act on cancer; `local`: its words say that it acts where it is put.
+    `names` and `classes` are those of the agents that act on cancer (`acts`), else of all; `named` is
+    false where one stands for a drug that is not at hand; `local`: its words say that it acts where it is put.
     """
 
     agents: Meanings
     text: str
-    acting: Meanings
+    names: tuple[str, ...]
+    classes: frozenset[str]
+    acts: bool
+    named: bool
     local: bool
 
 
 _REMEMBERED = 20_000
-_memories: dict[int, tuple[Catalog, dict[Hashable, _Drug]]] = {}
+_memories: dict[int, tuple[Catalog, dict[Spelling, _Drug]]] = {}
 """The drug of each concept a catalog ever met: the same drug stands in order after order, spelled alike."""
 
 
@@ -156,17 +161,16 @@ def _drug(concept: CodeableConcept | None, reference: Reference | None, context:
     """The agents of a drug given in place or by reference, by any code, else by name."""
     if concept is None or reference is not None:
         return _worked_out(concept, reference, context)
-    memory = _memory_of(context.catalog)
-    key = (concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
-    found = memory.get(key)
+    memory, spelling = _memory_of(context.catalog), concept.spelling
+    found = memory.get(spelling)
     if found is None:
         if len(memory) >= _REMEMBERED:
             memory.clear()
-        found = memory[key] = _worked_out(concept, None, context)
+        found = memory[spelling] = _worked_out(concept, None, context)
     return found
 
 
-def _memory_of(catalog: Catalog) -> dict[Hashable, _Drug]:
+def _memory_of(catalog: Catalog) -> dict[Spelling, _Drug]:
     known = _memories.get(id(catalog))
     if known is None or known[0] is not catalog:
         known = _memories[id(catalog)] = (catalog, {})
@@ -185,7 +189,15 @@ def _worked_out(concept: CodeableConcept | None, reference: Reference | None, co
     if reference is not None and not (concepts or named):
         agents, text = _not_at_hand(reference, context)
     acting = tuple(agent for agent in agents if agent.use != SUPPORTIVE)
-    return _Drug(agents, text, acting, any(map(acts_locally, words)))
+    return _Drug(
+        agents,
+        text,
+        names=tuple(dict.fromkeys(agent.group for agent in acting or agents)),
+        classes=frozenset(agent.use for agent in acting or agents),
+        acts=bool(acting),
+        named=all(agent.use != _NOT_NAMED for agent in agents),
+        local=any(map(acts_locally, words)),
+    )
 
 
 def _not_at_hand(reference: Reference, context: ReadingContext) -> tuple[Meanings, str]:
@@ -230,24 +242,23 @@ def _fact(
     given: bool = True,
     ongoing: bool = False,
     intent: Intent | str | None = None,
-    stop_reasons: Iterable[CodeableConcept] = (),
+    stop_reasons: Sequence[CodeableConcept] = (),
     reasons: Meanings = (),
     route: str = "",
 ) -> DrugFact:
-    acting = drug.acting
     systemic = not drug.local and not (route and acts_locally(route))
     return DrugFact(
         evidence=context.evidence(when.text, drug.text),
-        agents=tuple(dict.fromkeys(agent.group for agent in acting or drug.agents)),
-        classes=frozenset(agent.use for agent in acting or drug.agents),
+        agents=drug.names,
+        classes=drug.classes,
         source=source,
         start=when.start or when.end,
         end=_end(when),
-        given=given and all(agent.use != _NOT_NAMED for agent in drug.agents),
+        given=given and drug.named,
         ongoing=ongoing,
-        counts=bool(acting) and systemic and intent != SUPPORTIVE and not _for_another_disease(reasons),
+        counts=drug.acts and systemic and intent != SUPPORTIVE and not _for_another_disease(reasons),
         intent=intent if isinstance(intent, Intent) else None,
-        stop_reasons=of_concept(context.meanings(*stop_reasons), "stop-reason"),
+        stop_reasons=of_concept(context.meanings(*stop_reasons), "stop-reason") if stop_reasons else (),
         reasons=reasons,
         route=route,
     )
@@ -263,7 +274,9 @@ def _routes(doses: Iterable[Dosage]) -> list[CodeableConcept | None]:
     return [concept for dose in doses for concept in (dose.route, dose.site)]
 
 
-def _route(concepts: Iterable[CodeableConcept | None]) -> str:
+def _route(concepts: Sequence[CodeableConcept | None]) -> str:
+    if not any(concepts):
+        return ""
     return "; ".join(text for concept in concepts for text in all_words(concept))
 
 
@@ -273,14 +286,18 @@ def acts_locally(words: str) -> bool:
     return any(word in lowered for word in _LOCAL)
 
 
-def _reasons(codes: Iterable[CodeableConcept], references: Iterable[Reference], context: ReadingContext) -> Meanings:
-    conditions = (context.resolve(reference) for reference in references)
+def _reasons(codes: Sequence[CodeableConcept], references: Sequence[Reference], context: ReadingContext) -> Meanings:
+    if not (codes or references):
+        return ()
+    conditions = [context.resolve(reference) for reference in references]
     named = [found.code for found in conditions if isinstance(found, Condition)]
     return context.meanings(*codes, *named)
 
 
 def _for_another_disease(reasons: Meanings) -> bool:
     """Given for a disease that is no cancer (methotrexate for arthritis)."""
+    if not reasons:
+        return False
     concepts = {reason.concept for reason in reasons}
     return bool(concepts & _NOT_CANCER) and not concepts & _CANCER
 

@@ -36,7 +36,7 @@ def read_ranges(
     if not of.reference_range:
         return ()
     units = _Units(analyte, unit, code)
-    return tuple(found for item in of.reference_range if (found := _range(item, units, context)) is not None)
+    return tuple([found for item in of.reference_range if (found := _range(item, units, context)) is not None])
 
 
 class _Units:
@@ -58,9 +58,17 @@ class _Units:
         conversion = self._own if same else self._analyte.conversion(unit or "", self._code)
         return None if conversion is None else value * conversion.multiply_by / conversion.divide_by
 
+    def limit(self, quantity: Quantity | None) -> Decimal | None:
+        """The same of a quantity, whose unit is its code, else its words."""
+        if quantity is None:
+            return None
+        found = self.converted(quantity.value, quantity.code or quantity.unit or None)
+        told = quantity.unit if found is None and quantity.code else None
+        return self.converted(quantity.value, told) if told else found
+
 
 def _range(item: FhirRange, units: _Units, context: ReadingContext) -> ReferenceRange | None:
-    low, high = _limit(item.low, units), _limit(item.high, units)
+    low, high = units.limit(item.low), units.limit(item.high)
     if item.low is None and item.high is None and item.text:
         low, high = _of_text(item.text, units)
     if low is None and high is None:
@@ -78,14 +86,6 @@ def _range(item: FhirRange, units: _Units, context: ReadingContext) -> Reference
         age_until=age_until,
         applies_to_other=other or odd_age,
     )
-
-
-def _limit(quantity: Quantity | None, units: _Units) -> Decimal | None:
-    if quantity is None:
-        return None
-    found = units.converted(quantity.value, quantity.code or quantity.unit or None)
-    told = quantity.unit if quantity.code else None
-    return found if found is not None or not told else units.converted(quantity.value, told)
 
 
 def _of_text(text: str, units: _Units) -> tuple[Decimal | None, Decimal | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from cds_service.fhir.resources import CodeableConcept, Observation, ObservationComponent
@@ -25,10 +24,10 @@ class Result(NamedTuple):
         return isinstance(self.of, ObservationComponent)
 
 
-def results_of(observation: Observation) -> Iterator[Result]:
+def results_of(observation: Observation) -> list[Result]:
     """The observation itself and each of its components that has a code, in that order."""
-    if observation.code is not None:
-        yield Result(observation.code, observation, observation)
-    for component in observation.component:
-        if component.code is not None:
-            yield Result(component.code, component, observation)
+    own = observation.code
+    found = [Result(own, observation, observation)] if own is not None else []
+    if observation.component:
+        found += [Result(part.code, part, observation) for part in observation.component if part.code is not None]
+    return found

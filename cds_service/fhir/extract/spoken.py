@@ -44,13 +44,12 @@ def spoken(concept: CodeableConcept | None, context: ReadingContext) -> Spoken:
     """What a concept says; nothing where it is missing."""
     if concept is None:
         return _NOTHING
-    memory = _memory_of(context.catalog)
-    key = (concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
-    found = memory.get(key)
+    memory, spelling = _memory_of(context.catalog), concept.spelling
+    found = memory.get(spelling)
     if found is None:
         if len(memory) >= _REMEMBERED:
             memory.clear()
-        found = memory[key] = _worked_out(concept, context)
+        found = memory[spelling] = _worked_out(concept, context)
     return found
 
 
@@ -62,8 +61,7 @@ def spoken_diagnosis(concept: CodeableConcept | None, context: ReadingContext) -
     said = spoken(concept, context)
     if concept is None or not concept.coding:
         return said
-    memory = _memory_of(context.catalog)
-    key = (_DIAGNOSIS, concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
+    memory, key = _memory_of(context.catalog), (_DIAGNOSIS, concept.spelling)
     found = memory.get(key)
     if found is None:
         found = memory[key] = _with_likeness(concept, said, context)

@@ -7,10 +7,12 @@ structural codes.
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import lru_cache
 
-from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient
+from cds_service.fhir.resources import AnyResource, CodeableConcept, Condition, ImagingStudy, Patient, Spelling
 
 _NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "unknown-to-have-happened", "unknown", "nullified"})
+_PLAINLY_HOLDS = frozenset({"final", "completed", "available", "active", "amended", "corrected", "stopped", "finished"})
 _NEVER_HELD = frozenset({"refuted", "entered-in-error"})
 _PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
 
@@ -18,10 +20,18 @@ _PRELIMINARY = frozenset({"preliminary", "registered", "partial"})
 def holds(resource: AnyResource) -> bool:
     """False for what says of itself that it is an error, was cancelled, not done, or refuted."""
     if isinstance(resource, Condition):
-        return status_word(resource.verification_status, _NEVER_HELD) not in _NEVER_HELD
+        verification = resource.verification_status
+        return verification is None or not _is_refuted(verification.spelling)
+    if getattr(resource, "status", None) in _PLAINLY_HOLDS:
+        return True
     if isinstance(resource, ImagingStudy) and is_status_unknown(resource):
         return True
     return not isinstance(resource, Patient) and _status(resource) not in _NEVER
+
+
+@lru_cache(maxsize=1024)
+def _is_refuted(verification: Spelling) -> bool:
+    return status_word(CodeableConcept(*verification), _NEVER_HELD) in _NEVER_HELD
 
 
 def is_status_unknown(resource: AnyResource) -> bool:
@@ -35,7 +45,7 @@ def _status(resource: AnyResource) -> str:
 
 def is_preliminary(status: str | None) -> bool:
     """Whether a result or report is not final yet; such count and are marked (ruling 18)."""
-    return (status or "").strip().lower() in _PRELIMINARY
+    return status != "final" and (status or "").strip().lower() in _PRELIMINARY
 
 
 def status_word(concept: CodeableConcept | None, known: Container[str] = ()) -> str | None:
@@ -45,6 +55,9 @@ def status_word(concept: CodeableConcept | None, known: Container[str] = ()) -> 
     """
     if concept is None:
         return None
+    if len(concept.coding) == 1 and not concept.text:
+        code = concept.coding[0].code
+        return code.strip().lower() if code else None
     words = [coding.code.strip().lower() for coding in concept.coding if coding.code]
     if concept.text:
         words.append(concept.text.strip().lower())
