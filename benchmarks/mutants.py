@@ -4,7 +4,8 @@ A mutant replaces the code of a living function (or a constant), so tests that a
 collected run against it in a forked process, at full speed and without a second source tree.
 
 Not counted, because no rule of medicine hangs on them: words for people (a text literal with a
-space in it, an f-string, docstrings), type annotations, and the None defaults of data classes.
+space in it, an f-string, docstrings), type annotations, the None defaults of data classes, and lists
+of names for Python itself (`__all__`, `__slots__`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mutmut.mutation.mutators import (
 
 ROOT = Path(__file__).resolve().parent.parent
 _MESSAGE = (cst.FormattedString, cst.ConcatenatedString)
+_LISTS_OF_NAMES = ("__all__", "__slots__")
 _STATEMENTS = (cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.Match, cst.With, cst.FunctionDef)
 
 
@@ -114,7 +116,9 @@ class _Finder(cst.CSTVisitor):
             return True
         if node in self._top:
             self._within_top = node
-        if isinstance(node, (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)) or _is_type_alias(node):
+        if isinstance(node, (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)):
+            return False
+        if _is_type_alias(node) or _lists_names(node):
             return False
         if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "assert_never":
             return False
@@ -148,9 +152,8 @@ class _Finder(cst.CSTVisitor):
                     self.left_out += 1
                 else:
                     where = ".".join(self._names) if self._functions else ""
-                    self.changes.append(
-                        _Change(node, by, self._within_top, where, self._lines(node), operator.__name__)
-                    )
+                    lines = self._lines_of_dropped_case(node, by) or self._lines(node)
+                    self.changes.append(_Change(node, by, self._within_top, where, lines, operator.__name__))
 
     def _may_change(self, operator: object) -> bool:
         if self._functions:
@@ -158,6 +161,14 @@ class _Finder(cst.CSTVisitor):
         if self._names:  # the defaults of a data class
             return operator in (operator_number, operator_string)
         return operator is not operator_assignment
+
+    def _lines_of_dropped_case(self, node: cst.CSTNode, by: cst.CSTNode) -> range | None:
+        """The lines of the case that a `match` was robbed of: only tests that reach it can tell."""
+        if not (isinstance(node, cst.Match) and isinstance(by, cst.Match)):
+            return None
+        (gone,) = (case for case in node.cases if case not in by.cases)
+        place = self.get_metadata(PositionProvider, gone.body)
+        return range(place.start.line, place.end.line + 1)
 
     def _lines(self, node: cst.CSTNode) -> range:
         """The lines of the statement a node is in: of a compound one only its head."""
@@ -178,6 +189,15 @@ def _is_type_alias(node: cst.CSTNode) -> bool:
         isinstance(node, cst.Assign)
         and isinstance(node.targets[0].target, cst.Name)
         and node.targets[0].target.value in ("Rule", "Meanings", "Json")
+    )
+
+
+def _lists_names(node: cst.CSTNode) -> bool:
+    """`__all__` and `__slots__`: names for the interpreter, where a wrong one fails at once or is never used."""
+    return (
+        isinstance(node, cst.Assign)
+        and isinstance(node.targets[0].target, cst.Name)
+        and node.targets[0].target.value in _LISTS_OF_NAMES
     )
 
 
