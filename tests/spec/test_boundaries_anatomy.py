@@ -1,4 +1,4 @@
-"""Where organs and chains lie, which are paired, which are bone, what words of a place say: general anatomy, RECIST 1.1."""
+"""Where organs and chains lie, which are paired or bone, what words of a place say: general anatomy, RECIST 1.1."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def same(one: str, other: str) -> str:
     abdomen chest  | chest_abd
     abdomen chest pelvis | chest_abd_pelvis, neck_chest_abd_pelvis
                    | femur, humerus, vertebra, bone, skin, muscle, thyroid, neck, whole_body, ?
-    chest          | node mediastinal, node hilar, node axillary, node infraclavicular, node pectoral, node internal_mammary
+    chest          | node mediastinal, node hilar, node axillary, node infraclavicular
+    chest          | node pectoral, node internal_mammary
     abdomen        | node para-aortic, node mesenteric
     pelvis         | node iliac, node inguinal_femoral
     chest          | node internal_mammary*, node mediastinal*
@@ -92,7 +93,9 @@ def test_words_that_change_whether_numbers_decide(row: dict[str, str]) -> None:
 # --- the same place -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("organ", ["lung", "adrenal", "kidney", "breast", "ovary", "femur", "humerus", "ilium", "pleura"])
+@pytest.mark.parametrize(
+    "organ", ["lung", "adrenal", "kidney", "breast", "ovary", "femur", "humerus", "ilium", "pleura"]
+)
 def test_an_organ_of_which_there_are_two_needs_its_side(organ: str) -> None:
     assert same(organ, organ) == "unknown"
     assert same(f"{organ} left", organ) == "unknown"
@@ -236,7 +239,8 @@ def test_words_that_name_a_part(row: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["", "c0", "c8", "t0", "t13", "l0", "l6", "segment 0", "segment 11", "segment x", "lobe", "iliac", "segment"]
+    "words",
+    ["", "c0", "c8", "t0", "t13", "l0", "l6", "segment 0", "segment 11", "segment x", "lobe", "iliac", "segment"],
 )
 def test_words_that_name_no_part(words: str) -> None:
     assert segments_of(Site("organ", text=words)) == frozenset()
