@@ -31,7 +31,7 @@ def place(text: str) -> Site:
 
 
 def tracked(lesions: str, readings: str) -> list[TrackedLesion]:
-    """Lesions "a x#1 = liver; b = lung left", readings "a earlier; baseline x#1 = liver" ("a" the structure it names)."""
+    """Lesions "a x#1 = liver; b = lung left", readings "a earlier; baseline x#1 = liver" ("a" a structure's name)."""
     structures, read = [], []
     for part in filter(None, lesions.split("; ")):
         head, _, where = part.partition(" = ")
