@@ -6,7 +6,8 @@
 
 The tests are collected and run once, with coverage by test; then every mutant gets a forked process
 in which the tests that reach its statement run until one fails: first those that killed others of the
-module, then those that reach little else, at most CLOSEST of them (so the figures are lower bounds).
+module, then those that reach little else, at most CLOSEST of them, then BEYOND of the others, taken
+evenly (so the figures are lower bounds).
 Results are kept in `.mutation/results.json`, so a run that is stopped goes on where it was; the
 survivors are written to `.mutation/survivors.txt` with what was changed, and a table by module and
 function into `benchmarks/mutation-survivors.md`, above the reasons written by hand there.
@@ -46,6 +47,7 @@ TESTS = (
 RESULTS = ROOT / ".mutation" / "results.json"
 PROCESSES = 2
 CLOSEST = 150
+BEYOND = 50
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "no test"
 
 
@@ -107,7 +109,10 @@ class _Reach:
         kills = self.kills.get(name, Counter())
         here = self.lines_of.get(name, Counter())
         likely = sorted(found, key=lambda index: (-kills[index], -here[index] / self.lines[index], index))
-        return likely[:CLOSEST] if mutant.within else likely
+        if not mutant.within:
+            return likely
+        rest = likely[CLOSEST:]
+        return likely[:CLOSEST] + rest[:: 1 + len(rest) // BEYOND]
 
     def killed(self, path: str, test: int) -> None:
         self.kills.setdefault(path, Counter())[test] += 1
