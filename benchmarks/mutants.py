@@ -21,6 +21,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import libcst as cst
+from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import (
     mutation_operators,
@@ -37,13 +38,17 @@ _STATEMENTS = (cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.Match, c
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One mistake: the file, where in it, the function it is in (empty for a constant), the source with it."""
+    """One mistake: the file, where in it, the function it is in (empty for a constant), the source with it.
+
+    `statement` is the function, class or constant of the module with the mistake in it.
+    """
 
     path: Path
     number: int
     within: str
     lines: range
     source: str
+    statement: str
     operator: str
 
     @property
@@ -81,8 +86,9 @@ def mutants_of(path: Path) -> MutantsOfFile:
         top = len(module.header) + module.body.index(change.top)
         changed = change.top.visit(_Replacing(change.node, change.by))
         assert isinstance(changed, cst.CSTNode)
-        source = "".join((*parts[:top], module.code_for_node(changed), *parts[top + 1 :]))
-        found.append(Mutant(path, number, change.within, change.lines, source, change.operator))
+        statement = module.code_for_node(changed)
+        source = "".join((*parts[:top], statement, *parts[top + 1 :]))
+        found.append(Mutant(path, number, change.within, change.lines, source, statement, change.operator))
     return MutantsOfFile(tuple(found), finder.left_out)
 
 
@@ -148,6 +154,8 @@ class _Finder(cst.CSTVisitor):
             if not isinstance(node, kind) or not self._may_change(operator):
                 continue
             for by in operator(node):
+                if isinstance(by, cst.Match) and _is_never(_dropped(node, by)):
+                    continue
                 if self._in_text or _is_wording(node, by):
                     self.left_out += 1
                 else:
@@ -164,10 +172,9 @@ class _Finder(cst.CSTVisitor):
 
     def _lines_of_dropped_case(self, node: cst.CSTNode, by: cst.CSTNode) -> range | None:
         """The lines of the case that a `match` was robbed of: only tests that reach it can tell."""
-        if not (isinstance(node, cst.Match) and isinstance(by, cst.Match)):
+        if not isinstance(by, cst.Match):
             return None
-        (gone,) = (case for case in node.cases if case not in by.cases)
-        place = self.get_metadata(PositionProvider, gone.body)
+        place = self.get_metadata(PositionProvider, _dropped(node, by).body)
         return range(place.start.line, place.end.line + 1)
 
     def _lines(self, node: cst.CSTNode) -> range:
@@ -190,6 +197,17 @@ def _is_type_alias(node: cst.CSTNode) -> bool:
         and isinstance(node.targets[0].target, cst.Name)
         and node.targets[0].target.value in ("Rule", "Meanings", "Json")
     )
+
+
+def _dropped(node: cst.CSTNode, by: cst.Match) -> cst.MatchCase:
+    assert isinstance(node, cst.Match)
+    (gone,) = (case for case in node.cases if case not in by.cases)
+    return gone
+
+
+def _is_never(case: cst.MatchCase) -> bool:
+    """`case _: assert_never(…)`, which is there for the type checker alone."""
+    return matchers.findall(case.body, matchers.Call(func=matchers.Name("assert_never"))) != []
 
 
 def _lists_names(node: cst.CSTNode) -> bool:

@@ -78,10 +78,18 @@ def _paths(names: list[str]) -> list[Path]:
     return [found[name] for name in names] if names else list(found.values())
 
 
-def key_of(mutant: Mutant) -> str:
-    """What a mutant is known by from one run to the next: its file and what it changes."""
-    text = f"{mutant.path.relative_to(ROOT)}\0{mutant.within}\0{mutant.number}\0{mutant.diff()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def by_key(mutants: Iterable[Mutant]) -> dict[str, Mutant]:
+    """Mutants by what they are known by from one run to the next: the file, and the function with the mistake in it.
+
+    So a change of a function makes its mutants, and no others, new.
+    """
+    found: dict[str, Mutant] = {}
+    alike: Counter[str] = Counter()
+    for mutant in mutants:
+        text = f"{mutant.path.relative_to(ROOT)}\0{mutant.within}\0{mutant.statement}"
+        alike[text] += 1
+        found[hashlib.sha256(f"{text}\0{alike[text]}".encode()).hexdigest()[:16]] = mutant
+    return found
 
 
 @dataclass(slots=True)
@@ -195,7 +203,7 @@ class _Run:
         for path in paths:
             found = mutants_of(path)
             left_out += found.left_out
-            named = {key_of(mutant): mutant for mutant in found.mutants}
+            named = by_key(found.mutants)
             for key, mutant in named.items():
                 if self._is_due(key):
                     self._submit(key, mutant)
