@@ -312,6 +312,14 @@ def _exchange_constants(module: ModuleType, changed: dict[str, Any]) -> None:
             for holder in _ours():
                 for theirs in [key for key, value in vars(holder).items() if value is old]:
                     setattr(holder, theirs, new)
+            _exchange_arguments(module, old, new)
+
+
+def _exchange_arguments(module: ModuleType, old: object, new: object) -> None:
+    """Puts a changed constant where functions of its module have it as the default of an argument."""
+    for function in [value for value in vars(module).values() if isinstance(value, FunctionType)]:
+        if any(value is old for value in function.__defaults__ or ()):
+            function.__defaults__ = tuple(new if value is old else value for value in function.__defaults__ or ())
 
 
 def _exchange_defaults(old: type, new: type) -> None:
