@@ -7,7 +7,7 @@
 The tests are collected and run once, with coverage by test; then every mutant gets a forked process
 in which the tests that reach its statement run until one fails: first those that killed others of the
 module, then those that reach little else, at most CLOSEST of them, then BEYOND of the others, taken
-evenly (so the figures are lower bounds).
+evenly (so the figures are lower bounds). A constant, and a module of few lines, is tried on all.
 Results are kept in `.mutation/results.json`, so a run that is stopped goes on where it was; the
 survivors are written to `.mutation/survivors.txt` with what was changed, and a table by module and
 function into `benchmarks/mutation-survivors.md`, above the reasons written by hand there.
@@ -48,6 +48,7 @@ RESULTS = ROOT / ".mutation" / "results.json"
 PROCESSES = 2
 CLOSEST = 150
 BEYOND = 50
+FEW_LINES = 30
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "no test"
 
 
@@ -117,7 +118,7 @@ class _Reach:
         kills = self.kills.get(name, Counter())
         here = self.lines_of.get(name, Counter())
         likely = sorted(found, key=lambda index: (-kills[index], -here[index] / self.lines[index], index))
-        if not mutant.within:
+        if not mutant.within or len(by_line) < FEW_LINES:
             return likely
         rest = likely[CLOSEST:]
         return likely[:CLOSEST] + rest[:: 1 + len(rest) // BEYOND]
