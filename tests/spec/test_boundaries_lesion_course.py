@@ -237,3 +237,58 @@ def test_a_reading_without_a_day_stands_first() -> None:
 def test_lesions_that_were_not_retrieved_are_not_counted_as_none() -> None:
     patient = record("", not_retrieved=((Kind.LESIONS, "timed out"),))
     assert case_of(patient).lesions.summary.items == ()
+
+
+# --- earlier local therapy ----------------------------------------------------------------------------------
+
+
+@each_row("""
+    lesion          | treated                                        | state           | counts | because
+    lung left 20>22 | chest 2026-09-10                               | not_progressive | yes    | perhaps another place, and it did not grow
+    lung left 20>22 | lung-left 2026-09-10                           | possible        | yes    | treated between the scans
+    lung left 20>22 | lung-left 2026-01-10                           | not_progressive | no     |
+    lung left 20>30 | chest 2026-09-10                               | possible        | yes    |
+    lung left 20>30 | chest 2026-02-10, lung-left 2026-01-10         | progressive     | no     | one of the two was certainly given to it
+    lung left 20>30 | lung-left 2026-09-10, lung-left 2026-01-10     | progressive     | no     |
+    lung left 20>30 | lung-left 2026-01-10 stopped                   | possible        | yes    | not completed
+    lung left 20>30 | lung-left undated                              | possible        | yes    |
+    lung left 20>30 | lung-right 2026-01-10, liver 2026-01-10        | progressive     | yes    | elsewhere
+""")  # noqa: E501
+def test_the_therapy_that_weighs_most_decides(row: dict[str, str]) -> None:
+    given = []
+    for number, part in enumerate(row["treated"].split(", ")):
+        where, on, *how = part.split()
+        organ, _, side = where.partition("-")
+        day = None if on == "undated" else on
+        done = procedure(LOCAL, on=day, organ=organ, side=side or None, text="Radiotherapy", ref=f"p{number}")
+        given.append(replace(done, completed=not how))
+    item = items(record(row["lesion"], *given))["l1"]
+    assert (item.state.value, item.counts) == (row["state"], row["counts"] == "yes")
+
+
+def test_a_therapy_is_told_with_its_day_or_without() -> None:
+    def told(on: str | None) -> str:
+        done = procedure(LOCAL, on=on, organ="lung", side="left", text="Radiotherapy")
+        return items(record("lung left 20>30", done))["l1"].explanation
+
+    assert told("2026-01-10").endswith(
+        "had local therapy before: Radiotherapy (2026-01-10), so it does not count: for the investigator to judge"
+    )
+    assert told(None).endswith("had local therapy, not certainly before the baseline scan: Radiotherapy (no date)")
+
+
+# --- nodes counted ------------------------------------------------------------------------------------------
+
+
+@each_row("""
+    nodes                                                                                    | least | most
+    node iliac left 10>16; node iliac left 10>16 common iliac                                | 1     | 2
+    node iliac left 10>16; node iliac left 10>16 common iliac; node hilar left 10>16         | 2     | 3
+    node hilar left 10>16; node iliac left 10>16; node iliac left 10>16 common iliac         | 2     | 3
+    node axillary left 10>16; node hilar left 10>16                                          | 2     | 2
+    node iliac left 10>16 common iliac; node iliac right 10>16                               | 2     | 2
+""")
+def test_an_undecided_node_may_be_of_a_chain_that_counts_or_regional(row: dict[str, str]) -> None:
+    """Prostate cancer: common iliac is distant, a plain iliac node of unknown category."""
+    summary = case_of(record(row["nodes"], primary="PROSTATE")).lesions.summary
+    assert (summary.count_min, summary.count_max) == (int(row["least"]), int(row["most"]))
