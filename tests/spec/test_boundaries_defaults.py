@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -82,7 +82,8 @@ def defaults() -> Iterator[tuple[str, object]]:
 
 def test_what_is_left_out_says_nothing() -> None:
     """No words and no numbers of its own: a text left out is empty, a count is none."""
-    assess(trial(), record("liver 20>30"), day(TODAY))
+    silent = replace(trial(), rules=DiseaseRules())
+    assert assess(silent, record("liver 20>30"), day(TODAY)).verdict("age").id == "age"
     texts = {name: value for name, value in defaults() if isinstance(value, str) and value}
     assert texts == {
         "TherapyRules.endocrine_class": "hormone",
