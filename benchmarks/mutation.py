@@ -161,9 +161,9 @@ class _Mutating:
         measured.start()
         for index, item in enumerate(session.items):
             measured.switch_context(str(index))
-            before = time.monotonic()
+            before = time.process_time()
             _run(item, session.items[index + 1] if index + 1 < len(session.items) else None)
-            seconds.append(time.monotonic() - before)
+            seconds.append(time.process_time() - before)
         measured.stop()
         data = measured.get_data()
         useless = {index for index, item in enumerate(session.items) if item.nodeid in self._failing}
@@ -240,7 +240,7 @@ class _Run:
 
     def _be(self, mutant: Mutant, tests: list[int], limit: int, tell: int) -> None:
         try:
-            signal.alarm(limit)
+            signal.setitimer(signal.ITIMER_PROF, limit)  # of the processor's time: the machine may be busy
             silent = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silent, 1)
             os.dup2(silent, 2)
@@ -258,7 +258,7 @@ class _Run:
         if killer:
             self._reach.killed(path, int.from_bytes(killer, "big"))
         if os.WIFSIGNALED(status):
-            self._results[key] = TIMEOUT if os.WTERMSIG(status) == signal.SIGALRM else KILLED
+            self._results[key] = TIMEOUT if os.WTERMSIG(status) == signal.SIGPROF else KILLED
         else:
             self._results[key] = SURVIVED if os.WEXITSTATUS(status) == 0 else KILLED
         if time.monotonic() - self._saved > 30:
