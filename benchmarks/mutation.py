@@ -46,7 +46,7 @@ TESTS = (
 )
 RESULTS = ROOT / ".mutation" / "results.json"
 PROCESSES = 2
-CLOSEST = 150
+CLOSEST = 300
 BEYOND = 50
 FEW_LINES = 30
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "no test"
