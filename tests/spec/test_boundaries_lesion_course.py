@@ -292,3 +292,33 @@ def test_an_undecided_node_may_be_of_a_chain_that_counts_or_regional(row: dict[s
     """Prostate cancer: common iliac is distant, a plain iliac node of unknown category."""
     summary = case_of(record(row["nodes"], primary="PROSTATE")).lesions.summary
     assert (summary.count_min, summary.count_max) == (int(row["least"]), int(row["most"]))
+
+
+@each_row("""
+    primary side | node                | regional
+    left         | iliac left          |
+    left         | iliac right         |
+                 | iliac left          |
+    left         | iliac left common   | False
+    left         | iliac left internal | True
+""")
+def test_a_plain_iliac_node_of_prostate_cancer_is_undecided_on_any_side(row: dict[str, str]) -> None:
+    chain, side, *which = row["node"].split()
+    words = f"{which[0]} iliac" if which else ""
+    patient = record(f"node {chain} {side} 10>16 {words}", primary="PROSTATE", side=row["primary side"] or None)
+    found = items(patient)["l1"].regional
+    assert ("" if found is None else str(found)) == row["regional"]
+
+
+@pytest.mark.parametrize("chain", ["internal_mammary", "internal_mammary*"])
+def test_a_chain_that_is_assumed_to_be_another_counts_like_it(chain: str) -> None:
+    """Breast: internal mammary nodes are regional on the side of the primary."""
+    own = items(record(f"node {chain} left 10>16", primary="BREAST", side="left"))["l1"]
+    other = items(record(f"node {chain} right 10>16", primary="BREAST", side="left"))["l1"]
+    assert (own.regional, other.regional) == (True, False)
+
+
+def test_a_therapy_without_words_is_told_by_its_code() -> None:
+    done = replace(procedure(LOCAL, on="2026-01-10", organ="lung", side="left"), text="")
+    told = items(record("lung left 20>30", done))["l1"].explanation
+    assert "had local therapy before: radiotherapy (2026-01-10)" in told
