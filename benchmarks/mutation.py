@@ -10,7 +10,8 @@ module, then those that reach little else, at most CLOSEST of them, then BEYOND 
 evenly (so the figures are lower bounds). A constant, and a module of few lines, is tried on all.
 Results are kept in `.mutation/results.json`, so a run that is stopped goes on where it was; the
 survivors are written to `.mutation/survivors.txt` with what was changed, and a table by module and
-function into `benchmarks/mutation-survivors.md`, above the reasons written by hand there.
+function into `benchmarks/mutation-survivors.md`, above the reasons written by hand there. A survivor
+of a function that no reason names (`module.function`) is listed as not explained.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -318,7 +320,7 @@ def _write(tally: Mapping[str, Counter[str]], left_out: int, survivors: list[Mut
         return
     before, _, rest = FIGURES.read_text(encoding="utf-8").partition(_BEGIN)
     by_hand = rest.partition(_END)[2]
-    figures = "\n".join([*_table(tally, left_out), "", *_list(survivors)])
+    figures = "\n".join([*_table(tally, left_out), "", *_list(survivors), *_unexplained(survivors, by_hand)])
     FIGURES.write_text(f"{before}{_BEGIN}\n{figures}\n{_END}{by_hand}", encoding="utf-8")
 
 
@@ -340,6 +342,15 @@ def _list(survivors: list[Mutant]) -> Iterator[str]:
             yield f"\n### {path.relative_to(DOMAIN)}\n"
         changed = " ".join(line[1:].strip() for line in mutant.diff().splitlines() if line.startswith("+"))
         yield f"- {mutant.lines.start} `{mutant.within or 'constant'}`: `{(changed or '(taken out)')[:110]}`"
+
+
+def _unexplained(survivors: list[Mutant], by_hand: str) -> Iterator[str]:
+    """The functions with survivors that the reasons written by hand do not name."""
+    named = set(re.findall(r"`([\w.]+)`", by_hand))
+    places = dict.fromkeys(f"{mutant.path.stem}.{mutant.within or 'constant'}" for mutant in survivors)
+    missing = [place for place in places if place not in named]
+    if missing:
+        yield f"\n### Not explained yet\n\n{', '.join(f'`{place}`' for place in missing)}"
 
 
 def _rate(said: Counter[str]) -> float:

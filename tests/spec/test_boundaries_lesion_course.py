@@ -8,10 +8,12 @@ from typing import Any
 import build
 import pytest
 from build import measured, procedure
-from lesion_tables import BASELINE, EARLIER, case_of, record, status
+from lesion_tables import BASELINE, EARLIER, TODAY, case_of, record, status, trial
 from tables import each_row
 
+from cds_service.domain.assessments import as_json
 from cds_service.domain.facts import Kind, LesionMeasurement, PatientFacts, Site
+from cds_service.domain.trials import assess
 from cds_service.domain.verdicts import JudgedLesion
 
 STEADY = "adrenal left 20>20"
@@ -322,3 +324,22 @@ def test_a_therapy_without_words_is_told_by_its_code() -> None:
     done = replace(procedure(LOCAL, on="2026-01-10", organ="lung", side="left"), text="")
     told = items(record("lung left 20>30", done))["l1"].explanation
     assert "had local therapy before: radiotherapy (2026-01-10)" in told
+
+
+def test_a_therapy_beside_a_lesion_without_any_day_changes_nothing() -> None:
+    done = procedure(LOCAL, on="2026-01-10", organ="liver", text="Radiotherapy")
+    patient = record("", build.lesion("liver", ref="l1"), measured(lesion="l1", on=None, long=20), done, scans=False)
+    assert (items(patient)["l1"].state.value, items(patient)["l1"].counts) == ("unknown", True)
+
+
+@each_row("""
+    lesion                | side
+    lung left 20>30       | left
+    lung right 20>30      | right
+    lung bilateral 20>30  | bilateral
+    liver 20>30           |
+""")
+def test_an_assessment_shows_the_side_of_a_lesion(row: dict[str, str]) -> None:
+    shown: Any = as_json(assess(trial(), record(row["lesion"]), build.day(TODAY)))
+    (item,) = shown["lesions"]["items"]
+    assert (item.get("side") or "") == row["side"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from build import condition, day, ecog, facts, lab, metastasis, person, primary, procedure, scan
+from build import condition, day, drug, ecog, facts, lab, metastasis, person, primary, procedure, scan
 from lesion_tables import TODAY, record
 from tables import each_row
 
@@ -78,6 +78,50 @@ def test_a_condition_that_ends_later_is_still_active(row: dict[str, str]) -> Non
     recorded = condition("effusion/E/exclude", status=row["status"] or None, abated=row["ended"] or None)
     rule = NoActiveCondition("effusion", {"exclude": Outcome.FAIL})
     assert find(rule, recorded).outcome.value == ("fail" if row["active"] == "yes" else "pass")
+
+
+@each_row("""
+    deceased | died       | still deceased | still died
+    yes      | 2026-11-22 | True           | 2026-11-22
+    yes      | 2026-11-23 | None           | None
+    no       | 2026-11-23 | None           | None
+             | 2026-11-23 | None           | None
+    yes      |            | True           | None
+    no       |            | False          | None
+""")
+def test_what_is_known_of_a_death_on_a_day(row: dict[str, str]) -> None:
+    recorded = {"yes": True, "no": False, "": None}[row["deceased"]]
+    known = facts(of=person(deceased=recorded, died=row["died"] or None)).known_on(AsOf(day(TODAY))).person
+    assert (str(known.deceased), str(known.deceased_on)) == (row["still deceased"], row["still died"])
+
+
+@each_row("""
+    status   | ended      | known status | known end
+    resolved | 2026-11-22 | resolved     | 2026-11-22
+    resolved | 2026-11-23 | active       | None
+    resolved | 2026-12    | active       | None
+    resolved | 2026-11    | resolved     | 2026-11
+    resolved |            | resolved     | None
+             | 2026-11-23 | active       | None
+""")
+def test_how_a_condition_stood_on_a_day(row: dict[str, str]) -> None:
+    recorded = condition("effusion/E/exclude", status=row["status"] or None, abated=row["ended"] or None)
+    (known,) = facts(recorded).known_on(AsOf(day(TODAY))).conditions
+    assert known.clinical_status is not None
+    assert (known.clinical_status.value, str(known.abated)) == (row["known status"], row["known end"])
+
+
+@each_row("""
+    start      | end        | held from
+    2026-01-10 | 2026-03-01 | 2026-01-10
+    2026-01-10 |            | 2026-01-10
+               | 2026-03-01 | 2026-03-01
+               |            | None
+""")
+def test_a_drug_and_a_procedure_are_held_from_their_start_or_else_their_end(row: dict[str, str]) -> None:
+    given = drug("oxaliplatin", on=row["start"] or None, until=row["end"] or None)
+    done = replace(procedure(on=row["start"] or None), end=given.end)
+    assert str(given.date) == str(done.date) == row["held from"]
 
 
 # --- several records ----------------------------------------------------------------------------------------

@@ -175,3 +175,25 @@ def test_when_a_new_baseline_would_pair_with_a_set_that_is_there(row: dict[str, 
     found = pairing_windows(history(row["scans"]), RULES, day(TODAY))
     listed = [f"{window.opens} to {window.closes} with {window.with_day}" for window in found]
     assert "; ".join(listed) == row["windows"]
+
+
+@each_row("""
+    scans                                         | methods
+    pet 2026-11-10, ct 2026-11-10, ct 2026-08-20  | CT CT CT
+    ct 2026-11-10, pet 2026-11-10, ct 2026-08-20  | CT CT CT
+    pet 2026-11-10, mr 2026-11-10, ct 2026-08-20  | CT MR MR
+    pet 2026-11-11, ct 2026-11-10, ct 2026-08-20  | PET PET PET
+""")
+def test_of_one_day_ct_or_mr_stands_before_pet(row: dict[str, str]) -> None:
+    """Lesions are measured on CT or MR; PET alone does not measure."""
+    found = comparison(history(row["scans"]))
+    assert found is not None
+    assert " ".join(modality.value for modality in found.later.methods.values()) == row["methods"]
+
+
+def test_the_days_of_one_staging_are_those_of_the_trial() -> None:
+    week = StagingRules(set_within_days=7)
+    parts = facts(*scans("chest 2026-11-10, belly 2026-11-02"))
+    assert read_scans(parts, week).within_days == 7
+    assert (read_scans(parts, week).sets, len(read_scans(parts, RULES).sets)) == ((), 1)
+    assert len(incomplete_sets(read_scans(parts, week))) == 2
