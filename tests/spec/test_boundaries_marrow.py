@@ -179,3 +179,18 @@ def test_which_active_cancers_are_the_trials_own(row: dict[str, str]) -> None:
         found.append(condition(f"cancer-type/{kind}/{use}", ref=f"{kind}-{use}", text=kind))
     judged = find(OTHERS, *found)
     assert (judged.outcome.value, judged.reason) == (row["verdict"], row["reason"])
+
+
+def test_words_before_another_cancer_hide_nothing_of_it() -> None:
+    words = condition(WORDS, ref="a", text="Some sarcoma", text_only=True)
+    lung = condition("primary-cancer/PRIMARY/primary", ref="b", text="Lung cancer", status="resolved")
+    found = find(OTHERS, primary(), words, lung)
+    assert found.reason == (
+        "Some sarcoma: sounds like a cancer, its code is in no table; Lung cancer: ended, when is not recorded"
+    )
+
+
+def test_a_type_that_the_criterion_does_not_take_is_another_cancer() -> None:
+    only = NoOtherMalignancy(frozenset({"CRC"}), free_years=5)
+    found = find(only, primary(), primary("PROSTATE", ref="p", text="Prostate cancer"))
+    assert (found.outcome.value, found.reason) == ("review", "Another active cancer: Prostate cancer")

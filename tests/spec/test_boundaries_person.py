@@ -217,6 +217,12 @@ def test_the_place_of_a_treatment_is_told_in_the_records_words(row: dict[str, st
     assert found.reason == f"Well? Earlier local therapy: {row['told']}."
 
 
+def test_a_lesion_without_a_size_is_listed_without_one() -> None:
+    done = procedure("local-therapy/RT/prior_local_therapy", on="2026-09-10", organ="lung", side="left", text="SBRT")
+    found = judged(ClinicianJudges("Well?", (Exhibit.PROGRESSIVE_LESIONS,)), record("lung left 20>-", done))
+    assert found.reason == "Well? Lesions that progress or may: left lung (possibly)."
+
+
 def test_a_condition_without_words_is_listed_by_its_evidence() -> None:
     found = find(ClinicianJudges("Well?", (Exhibit.PROBLEM_LIST,)), condition("other/X/y", ref="odd"))
     assert found.reason == "Well? Problem list: odd."
