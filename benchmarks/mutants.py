@@ -4,7 +4,8 @@ A mutant replaces the code of a living function (or a constant), so tests that a
 collected run against it in a forked process, at full speed and without a second source tree.
 
 Not counted, because no rule of medicine hangs on them: words for people (a text literal with a
-space in it, an f-string, docstrings), type annotations, and the None defaults of data classes.
+space in it, an f-string, docstrings), type annotations, the None defaults of data classes, and lists
+of names for Python itself (`__all__`, `__slots__`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import libcst as cst
+from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import (
     mutation_operators,
@@ -30,18 +32,23 @@ from mutmut.mutation.mutators import (
 
 ROOT = Path(__file__).resolve().parent.parent
 _MESSAGE = (cst.FormattedString, cst.ConcatenatedString)
+_LISTS_OF_NAMES = ("__all__", "__slots__")
 _STATEMENTS = (cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.Match, cst.With, cst.FunctionDef)
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One mistake: the file, where in it, the function it is in (empty for a constant), the source with it."""
+    """One mistake: the file, where in it, the function it is in (empty for a constant), the source with it.
+
+    `statement` is the function, class or constant of the module with the mistake in it.
+    """
 
     path: Path
     number: int
     within: str
     lines: range
     source: str
+    statement: str
     operator: str
 
     @property
@@ -79,8 +86,9 @@ def mutants_of(path: Path) -> MutantsOfFile:
         top = len(module.header) + module.body.index(change.top)
         changed = change.top.visit(_Replacing(change.node, change.by))
         assert isinstance(changed, cst.CSTNode)
-        source = "".join((*parts[:top], module.code_for_node(changed), *parts[top + 1 :]))
-        found.append(Mutant(path, number, change.within, change.lines, source, change.operator))
+        statement = module.code_for_node(changed)
+        source = "".join((*parts[:top], statement, *parts[top + 1 :]))
+        found.append(Mutant(path, number, change.within, change.lines, source, statement, change.operator))
     return MutantsOfFile(tuple(found), finder.left_out)
 
 
@@ -114,7 +122,9 @@ class _Finder(cst.CSTVisitor):
             return True
         if node in self._top:
             self._within_top = node
-        if isinstance(node, (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)) or _is_type_alias(node):
+        if isinstance(node, (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)):
+            return False
+        if _is_type_alias(node) or _lists_names(node):
             return False
         if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "assert_never":
             return False
@@ -144,13 +154,14 @@ class _Finder(cst.CSTVisitor):
             if not isinstance(node, kind) or not self._may_change(operator):
                 continue
             for by in operator(node):
+                if isinstance(by, cst.Match) and _is_never(_dropped(node, by)):
+                    continue
                 if self._in_text or _is_wording(node, by):
                     self.left_out += 1
                 else:
                     where = ".".join(self._names) if self._functions else ""
-                    self.changes.append(
-                        _Change(node, by, self._within_top, where, self._lines(node), operator.__name__)
-                    )
+                    lines = self._lines_of_dropped_case(node, by) or self._lines(node)
+                    self.changes.append(_Change(node, by, self._within_top, where, lines, operator.__name__))
 
     def _may_change(self, operator: object) -> bool:
         if self._functions:
@@ -158,6 +169,13 @@ class _Finder(cst.CSTVisitor):
         if self._names:  # the defaults of a data class
             return operator in (operator_number, operator_string)
         return operator is not operator_assignment
+
+    def _lines_of_dropped_case(self, node: cst.CSTNode, by: cst.CSTNode) -> range | None:
+        """The lines of the case that a `match` was robbed of: only tests that reach it can tell."""
+        if not isinstance(by, cst.Match):
+            return None
+        place = self.get_metadata(PositionProvider, _dropped(node, by).body)
+        return range(place.start.line, place.end.line + 1)
 
     def _lines(self, node: cst.CSTNode) -> range:
         """The lines of the statement a node is in: of a compound one only its head."""
@@ -178,6 +196,26 @@ def _is_type_alias(node: cst.CSTNode) -> bool:
         isinstance(node, cst.Assign)
         and isinstance(node.targets[0].target, cst.Name)
         and node.targets[0].target.value in ("Rule", "Meanings", "Json")
+    )
+
+
+def _dropped(node: cst.CSTNode, by: cst.Match) -> cst.MatchCase:
+    assert isinstance(node, cst.Match)
+    (gone,) = (case for case in node.cases if case not in by.cases)
+    return gone
+
+
+def _is_never(case: cst.MatchCase) -> bool:
+    """`case _: assert_never(…)`, which is there for the type checker alone."""
+    return matchers.findall(case.body, matchers.Call(func=matchers.Name("assert_never"))) != []
+
+
+def _lists_names(node: cst.CSTNode) -> bool:
+    """`__all__` and `__slots__`: names for the interpreter, where a wrong one fails at once or is never used."""
+    return (
+        isinstance(node, cst.Assign)
+        and isinstance(node.targets[0].target, cst.Name)
+        and node.targets[0].target.value in _LISTS_OF_NAMES
     )
 
 
@@ -274,6 +312,14 @@ def _exchange_constants(module: ModuleType, changed: dict[str, Any]) -> None:
             for holder in _ours():
                 for theirs in [key for key, value in vars(holder).items() if value is old]:
                     setattr(holder, theirs, new)
+            _exchange_arguments(module, old, new)
+
+
+def _exchange_arguments(module: ModuleType, old: object, new: object) -> None:
+    """Puts a changed constant where functions of its module have it as the default of an argument."""
+    for function in [value for value in vars(module).values() if isinstance(value, FunctionType)]:
+        if any(value is old for value in function.__defaults__ or ()):
+            function.__defaults__ = tuple(new if value is old else value for value in function.__defaults__ or ())
 
 
 def _exchange_defaults(old: type, new: type) -> None:

@@ -300,3 +300,76 @@ def test_what_contradicts_sterility_is_told_in_one_sentence() -> None:
     assert found.reason == ("Not of childbearing potential: Uterus removed; but pregnancy test positive on 2026-11-10")
     assert references(found) == ["Condition/st", "Observation/test"]
     assert asked(found) == [("pregnancy", "a clinician's word on the contradiction", "", "")]
+
+
+# --- several statements -------------------------------------------------------------------------------
+
+
+STATED = {
+    "pregnant": "pregnancy/PREGNANT/status",
+    "not-pregnant": "pregnancy/NOT_PREGNANT/status",
+    "possible": "pregnancy/PREGNANT_POSSIBLE/status",
+    "answer-pregnant": "lab-answer/pregnancy_value/pregnant",
+    "answer-not-pregnant": "lab-answer/pregnancy_value/not_pregnant",
+    "answer-possible": "lab-answer/pregnancy_value/possible",
+    "feeding": "breastfeeding/BREASTFEEDING/status",
+    "not-feeding": "breastfeeding/BREASTFEEDING_NOT/status",
+    "elsewhere-pregnant": "another/PREGNANT/pregnant",
+    "answer-other": "lab-answer/PREGNANT/positive",
+}
+
+
+@each_row("""
+    stated                                                 | verdict | shown                  | because
+    pregnant 2026-11-10                                    | fail    | pregnant               |
+    pregnant 2026-11-10, not-pregnant 2026-11-15           | unknown | not-pregnant           | the latest statement counts, and is no test
+    not-pregnant 2026-11-10, pregnant 2026-11-15           | fail    | pregnant               |
+    answer-pregnant 2026-11-10, answer-not-pregnant 2026-11-15 | unknown | answer-not-pregnant |
+    answer-not-pregnant 2026-11-10, answer-pregnant 2026-11-15 | fail    | answer-pregnant     |
+    answer-possible 2026-11-10                             | unknown | answer-possible        |
+    possible 2026-11-10                                    | unknown | possible               |
+    pregnant 2026-10-20                                    | unknown | pregnant               | older than a test may be
+    pregnant undated                                       | unknown | pregnant               |
+    feeding 2026-11-10                                     | fail    | feeding                |
+    feeding 2025-11-22                                     | fail    | feeding                | twelve months
+    feeding 2025-11-21                                     | unknown | feeding                |
+    feeding undated                                        | unknown | feeding                |
+    feeding 2026-11-10, not-feeding 2026-11-15             | unknown | not-feeding            |
+    not-feeding 2026-11-10, feeding 2026-11-15             | fail    | feeding                |
+    not-pregnant 2026-11-15, feeding 2026-11-10            | fail    | feeding                |
+    elsewhere-pregnant 2026-11-10                          | unknown |                        | said of something else
+    answer-other 2026-11-10                                | unknown |                        |
+""")
+def test_the_latest_statement_of_pregnancy_and_of_breastfeeding_counts(row: dict[str, str]) -> None:
+    found = []
+    for part in row["stated"].split(", "):
+        name, on = part.split()
+        found.append(status(STATED[name], on=None if on == "undated" else on, ref=name))
+    told = judged(*found)
+    assert told.outcome.value == row["verdict"], told.reason
+    assert [ref.rpartition("/")[2] for ref in references(told)] == row["shown"].split()
+
+
+@each_row("""
+    answer        | value | verdict
+    negative      |       | pass
+    indeterminate |       | unknown
+                  | 1     | pass
+    indeterminate | 1     | unknown
+    negative      | 9     | pass
+                  | 5     | unknown
+""")
+def test_an_answer_counts_before_a_number(row: dict[str, str]) -> None:
+    """A quantitative test whose results below 5 are negative."""
+    found = lab("pregnancy-test", row["value"] or None, answer=row["answer"] or None, high="5", use="quant_serum")
+    assert judged(found).outcome.value == row["verdict"], judged(found).reason
+
+
+def test_a_test_that_cannot_be_used_is_noted_where_nothing_is_decided() -> None:
+    odd = lab("pregnancy-test", None, on="2026-11-12", ref="odd", problem="no value")
+    fair = lab("pregnancy-test", None, on="2026-11-10", ref="fair", answer="indeterminate", use="qual_urine")
+    found = judged(odd, fair)
+    assert (found.outcome.value, [(note.reference, note.problem) for note in found.notes]) == (
+        "unknown",
+        [("Observation/odd", "no value")],
+    )

@@ -110,3 +110,23 @@ def test_a_verdict_is_found_by_its_criterion() -> None:
     assert found.verdict("age").id == "age"
     with pytest.raises(KeyError):
         found.verdict("nothing-of-the-kind")
+
+
+@each_row("""
+    lesion                        | state           | said
+    liver ->1                     | possible        | new since the earlier scan, 1 mm: below 10 mm, a reader must confirm it
+    liver ->0                     | not_progressive | looked for and not there at the baseline scan
+    node iliac left ->15          | progressive     | new since the earlier scan, 15 mm short axis
+    node iliac left 10>16         | progressive     | 10 mm to 16 mm short axis (+6 mm, +60 %)
+    liver 20>30                   | progressive     | 20 mm to 30 mm (+10 mm, +50 %)
+""")  # noqa: E501
+def test_what_is_said_of_one_lesion(row: dict[str, str]) -> None:
+    found = case_of(record(f"{row['lesion']}; adrenal left 20>20")).lesions.summary.items
+    item = next(item for item in found if item.site != "adrenal")
+    assert (item.state.value, item.explanation.partition("; ")[0]) == (row["state"], row["said"])
+
+
+def test_readings_that_lead_to_different_results_are_told_with_their_sizes() -> None:
+    second = build.measured(lesion="l1", on="2026-11-10", long=30, ref="second")
+    (item,) = case_of(record("liver 20>24", second)).lesions.summary.items
+    assert item.explanation == "readings of one day disagree (20 mm, 24 mm, 30 mm) and lead to different results"

@@ -157,3 +157,19 @@ def test_types_for_people() -> None:
         "lung",
         "type not known",
     ]
+
+
+@each_row("""
+    means                                     | note    | type  | use     | noted
+    cancer-type/CRC/yes                       | a doubt | CRC   | yes     | a doubt
+    cancer-type/CRC/review                    | a doubt | CRC   | review  | a doubt
+    cancer-type/THYROID/yes                   | a doubt | other | other   | a doubt
+    cancer-type/THYROID/history               | a doubt | other | history | a doubt
+    cancer-type/CRC/no                        | a doubt | other | other   |
+    primary-cancer/PRIMARY/primary            | a doubt | other | other   |
+    primary-cancer/HISTORY/history            | a doubt | other | history |
+    primary-cancer/UNKNOWN_PRIMARY/unknown-primary | a doubt |  | unknown-primary |
+""")
+def test_the_doubt_of_a_row_that_names_a_type_is_kept(row: dict[str, str]) -> None:
+    (found,) = read_primaries([condition(row["means"], note=row["note"])], frozenset({"CRC"}))
+    assert (found.type or "", found.use, found.note) == (row["type"], row["use"], row["noted"])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,7 +16,7 @@ from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import PriorLinesAtMost
 from cds_service.domain.dates import AsOf
-from cds_service.domain.facts import DiseaseStatus, Kind, Medication, Response, TherapyLine
+from cds_service.domain.facts import DiseaseStatus, Intent, Kind, Medication, Response, TherapyLine
 from cds_service.domain.rules.lines import judge_prior_lines
 from cds_service.domain.therapy import TherapyHistory, read_therapy
 from cds_service.domain.verdicts import Finding
@@ -231,6 +232,82 @@ def test_a_progression_between_two_of_a_kind_makes_a_new_line() -> None:
     assert with_status(Response.PROGRESSIVE, "2025-02-20") == (2, 2)
     assert with_status(Response.STABLE, "2025-02-20") == (1, 1)
     assert with_status(Response.PROGRESSIVE, None) == (1, 1)
+
+
+PLANNED = regimen("oxaliplatin+fluorouracil", on="2025-04-01")
+
+
+@pytest.mark.parametrize(
+    ("drugs", "least", "most", "because"),
+    [
+        ([drug("oxaliplatin", on="2020-01-10", ongoing=True)], 0, 1, "begun long before and still given"),
+        ([drug("oxaliplatin", on="2020-01-10")], 0, 0, "given once, long before"),
+        ([drug("oxaliplatin", on="2020-01-10", until="2025-01-01")], 0, 1, "given until the very day"),
+        (
+            [drug("oxaliplatin+fluorouracil", on="2025-01-10", until="2025-03-01"), PLANNED],
+            1,
+            1,
+            "planned, of the same",
+        ),
+        ([drug("irinotecan", on="2025-01-10", until="2025-03-01"), PLANNED], 1, 2, "planned, of others"),
+        ([replace(PLANNED, agents=(), text="FOLFOX"), drug("irinotecan", on="2025-01-10")], 1, 2, "planned by name"),
+        ([replace(PLANNED, intent=Intent.CURATIVE, start=when("2024-12-31"))], 0, 0, "planned to cure, before it"),
+        ([replace(PLANNED, start=when("2024-12-31"))], 0, 1, "planned days before it"),
+        ([replace(PLANNED, intent=Intent.CURATIVE)], 0, 1, "planned to cure, after it"),
+        ([drug("cisplatin", on="2025-01-10"), drug("carboplatin", on="2025-03-10")], 1, 1, "one for its like"),
+        ([drug("oxaliplatin", on="2025-01-10"), drug("carboplatin", on="2025-03-10")], 2, 2, "like no drug given"),
+        (
+            [drug("cisplatin", on="2025-01-10", until="2025-01-20"), drug("irinotecan", on="2025-02")],
+            1,
+            2,
+            "within 28 days of the first or not",
+        ),
+        (
+            [
+                drug("oxaliplatin", on="2025-01-10", until="2025-06-01"),
+                drug("oxaliplatin", on="2025-02-01", until="2025-03-01"),
+                drug("fluorouracil", on="2025-01-10", until="2025-12-01"),
+                drug("oxaliplatin", on="2025-09-15"),
+            ],
+            1,
+            1,
+            "paused 106 days after its last day",
+        ),
+        (
+            [
+                drug("oxaliplatin", on="2025-01-10", until="2025-05-01"),
+                drug("fluorouracil", on="2025-01-10", until="2025-12-01"),
+                drug("oxaliplatin", on="2025-09-15"),
+            ],
+            1,
+            2,
+            "paused 137 days",
+        ),
+    ],
+)
+def test_planned_long_running_and_returning_drugs(drugs: list[object], least: int, most: int, because: str) -> None:
+    assert counted(*drugs) == (least, most), because
+
+
+@pytest.mark.parametrize(("stopped", "lines"), [("not_tolerated", 1), ("progression", 2), (None, 2)])
+def test_a_drug_of_a_class_not_tolerated_is_replaced_without_a_new_line(stopped: str | None, lines: int) -> None:
+    """Also where it was added to a line that another drug had opened."""
+    given = [
+        drug("cisplatin", on="2025-01-10", until="2025-03-01", of="platinum"),
+        drug("paclitaxel", on="2025-01-15", until="2025-02-01", of="taxane", stopped=stopped),
+        drug("docetaxel", on="2025-03-01", of="taxane"),
+    ]
+    rules = replace(RULES, intolerance_groups=frozenset({"not_tolerated"}))
+    cancer = CancerPicture(types=frozenset({"CRC"}), since=when("2025-01-01"))
+    for drugs in (given, given[1:]):
+        summary = read_therapy(facts(*drugs), cancer, rules).summary
+        assert summary is not None
+        assert (summary.lines_min, summary.lines_max) == (lines, lines)
+
+
+def test_numbered_lines_without_an_index_name_no_drugs() -> None:
+    told = history(numbered_line(1, on="2025-01-10"), drug("oxaliplatin", on="2025-01-10"), index=None)
+    assert listed(told) == [(1, "2025-01-10", None, ())]
 
 
 # --- what is said --------------------------------------------------------------------------------------------

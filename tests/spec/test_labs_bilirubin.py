@@ -216,3 +216,23 @@ def test_results_not_retrieved_leave_it_open() -> None:
 )
 def test_signs_against_the_limit_with_gilbert(row: dict[str, str]) -> None:
     assert judged(total(row["total"], sign=row["sign"]), gilbert()).outcome.value == row["below 3.0 with Gilbert"]
+
+
+@each_row(
+    """
+    total on   | direct on  | verdict | because
+    2026-11-01 | 2026-11-02 | pass    | a day either side
+    2026-11-02 | 2026-11-01 | pass    |
+    2026-11-01 | 2026-11-03 | unknown |
+    2026-11-01 | 2026-11    | unknown | some day of the month
+    2026-11    | 2026-11-01 | unknown |
+    2026-11    | 2026-11    | unknown |
+    2026-11-01 |            | unknown |
+    """
+)
+def test_the_direct_fraction_must_certainly_be_of_that_day(row: dict[str, str]) -> None:
+    found = judged(
+        lab("bilirubin-total", "2.0", on=row["total on"], ref="total"),
+        lab("bilirubin-direct", "0.2", on=row["direct on"] or None, high="0.3", ref="direct"),
+    )
+    assert found.outcome.value == row["verdict"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -307,3 +308,31 @@ def test_an_upper_bound_of_segmented_cells_alone_says_nothing() -> None:
 def test_signs_against_an_upper_limit(row: dict[str, str]) -> None:
     result = lab("ast", row["value"], sign=row["sign"] or None)
     assert judged(LabLimit("ast", 28, at_most=Decimal(40)), result).outcome.value == row["at most 40"]
+
+
+@each_row(
+    """
+    one   | other | verdict | shown
+    30000 | 20000 | fail    | 20,000
+    20000 | 30000 | fail    | 20,000
+    30000 | 40000 | pass    | 30,000
+    10000 | 20000 | fail    | 10,000
+    """
+)
+def test_of_one_day_the_worse_result_is_the_one_shown(row: dict[str, str]) -> None:
+    found = judged(PLATELETS, lab("platelets", row["one"], ref="a"), lab("platelets", row["other"], ref="b"))
+    assert found.outcome.value == row["verdict"]
+    assert found.reason.startswith(f"Platelets {row['shown']} on 2026-11-10 (needs 25,000 or more)")
+
+
+@each_row(
+    """
+    unit | told
+    /uL  | Platelets 26,000/uL on 2026-11-10 (needs 25,000 or more)
+    %    | Platelets 26,000% on 2026-11-10 (needs 25,000 or more)
+    G/L  | Platelets 26,000 G/L on 2026-11-10 (needs 25,000 or more)
+         | Platelets 26,000 on 2026-11-10 (needs 25,000 or more)
+    """
+)
+def test_a_unit_stands_beside_its_number(row: dict[str, str]) -> None:
+    assert judged(PLATELETS, replace(lab("platelets", 26000), unit=row["unit"])).reason == row["told"]

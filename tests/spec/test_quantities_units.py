@@ -86,6 +86,8 @@ MOLAR = "http://loinc.org|59260-0"
     bilirubin | Infinity | mg/dL          |
     share     | NaN   | 1                 |
     bilirubin | 1E+999999999 | mg/dL      |
+    share     | 1E+999999999 | %          |
+    count     | 26.123456789012345678901234567890123 | 10*3/uL | 26123.456789012345678901234567890123
     """
 )
 def test_conversion(row: dict[str, str]) -> None:
@@ -136,6 +138,8 @@ def test_a_long_unit_is_cut_short() -> None:
         ("1E+3", "1,000"),
         ("1.23456", "1.2346"),
         ("-3.10", "-3.1"),
+        ("1E+15", "1,000,000,000,000,000"),
+        ("1E+16", "1E+16"),
         ("1E+400", "1E+400"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from build import day, when
 from tables import each_row
 
-from cds_service.domain.dates import AsOf, PartialDate, months_after, parse_partial_date, years_after
+from cds_service.domain.dates import AsOf, PartialDate, days_after, months_after, parse_partial_date, years_after
 from cds_service.domain.truth import Truth, all_of, any_of, known
 
 TRUTHS = {"T": Truth.TRUE, "U": Truth.UNKNOWN, "F": Truth.FALSE}
@@ -82,6 +82,14 @@ def test_what_is_no_date_is_refused_without_repeating_it(text: str) -> None:
     2008-02-29 | 18    | 2026-03-01
     2008-02-29 | 4     | 2012-02-29
     9990-01-01 | 18    | 9999-12-31
+    9998-03-04 | 1     | 9999-03-04
+    9999-03-04 | 1     | 9999-12-31
+    0002-03-04 | -1    | 0001-03-04
+    0001-03-04 | -1    | 0001-01-01
+    9996-02-29 | 3     | 9999-03-01
+    0004-02-29 | -3    | 0001-03-01
+    0004-02-29 | -4    | 0001-01-01
+    9999-02-28 | 0     | 9999-02-28
 """)
 def test_years_later(row: dict[str, str]) -> None:
     assert years_after(day(row["day"]), int(row["years"])) == day(row["later"])
@@ -93,9 +101,30 @@ def test_years_later(row: dict[str, str]) -> None:
     2026-11-22 | 12     | 2027-11-22
     2026-12-15 | 1      | 2027-01-15
     2026-03-31 | -1     | 2026-02-28
+    9999-11-30 | 1      | 9999-12-30
+    9999-12-30 | 1      | 9999-12-31
+    9999-12-30 | 12     | 9999-12-31
+    9998-12-30 | 12     | 9999-12-30
+    0001-02-03 | -1     | 0001-01-03
+    0001-01-03 | -1     | 0001-01-01
+    0002-02-03 | -12    | 0001-02-03
 """)
 def test_months_later(row: dict[str, str]) -> None:
     assert months_after(day(row["day"]), int(row["months"])) == day(row["later"])
+
+
+@each_row("""
+    day        | days | later
+    2026-02-27 | 2    | 2026-03-01
+    2026-03-01 | -2   | 2026-02-27
+    9999-12-30 | 1    | 9999-12-31
+    9999-12-31 | 1    | 9999-12-31
+    0001-01-02 | -1   | 0001-01-01
+    0001-01-01 | -1   | 0001-01-01
+""")
+def test_days_later(row: dict[str, str]) -> None:
+    """The first and the last day of the calendar stand for all beyond them."""
+    assert days_after(day(row["day"]), int(row["days"])) == day(row["later"])
 
 
 @each_row("""
