@@ -1,7 +1,7 @@
 """An EHR in small, to try signed calls with before the real one is connected.
 
-    .venv/bin/python examples/ehr.py keys build/ehr
-    .venv/bin/python examples/ehr.py call http://127.0.0.1:8001 build/ehr tests/data/example-bundle.json
+    python -m cds_service.sandbox.signed_ehr keys build/ehr
+    python -m cds_service.sandbox.signed_ehr call http://127.0.0.1:8001 build/ehr tests/data/example-bundle.json
 
 `keys` makes a key pair, its public half as a JWK Set, and the file of trusted clients to serve with. `call` asks for
 discovery, opens a chart with a record sent whole, and reports that the card was put away: each with a token of its own.
@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import typer
 from joserfc import jwt
 from joserfc.jwk import ECKey
+
+from cds_service import clock
 
 Json = dict[str, Any]
 ISSUER = "https://ehr.example"
@@ -39,12 +41,12 @@ def make_keys(folder: Path) -> None:
     private.write_text(json.dumps(key.as_dict(private=True)))
     (folder / "jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}, indent=1))
     (folder / "clients.yaml").write_text(CLIENTS)
-    print(f"private.json, jwks.json and clients.yaml are in {folder}")
+    typer.echo(f"private.json, jwks.json and clients.yaml are in {folder}")
 
 
 def token(key: ECKey, url: str) -> str:
     """A token for one call of one URL; it may be used once."""
-    now = int(time.time())
+    now = int(clock.now().timestamp())
     claims: Json = {"iss": ISSUER, "aud": url, "iat": now, "exp": now + 300, "jti": str(uuid4())}
     header = {"alg": "ES384", "typ": "JWT", "kid": key.kid}
     return jwt.encode(header, claims, key, algorithms=["ES384"])
@@ -72,7 +74,7 @@ def call(base: str, folder: Path, bundle: Path) -> None:
         def send(method: str, url: str, body: Json | None = None, signed: str | None = None) -> httpx.Response:
             headers = {"Authorization": f"Bearer {signed or token(key, url)}"}
             answer = http.request(method, url, headers=headers, json=body)
-            print(f"{method} {url}: {answer.status_code}")
+            typer.echo(f"{method} {url}: {answer.status_code}")
             return answer
 
         listed = send("GET", f"{base}/cds-services").json()["services"]
@@ -88,9 +90,9 @@ def call(base: str, folder: Path, bundle: Path) -> None:
         }
         once = token(key, url)
         cards = send("POST", url, asked, once).json()["cards"]
-        print(f"  {cards[0]['summary']}" if cards else "  no card: nothing to say, or said lately")
+        typer.echo(f"  {cards[0]['summary']}" if cards else "  no card: nothing to say, or said lately")
         send("POST", url, asked, once)
-        print("  the same token a second time, so it is refused")
+        typer.echo("  the same token a second time, so it is refused")
         outcome = {"card": cards[0]["uuid"] if cards else str(uuid4()), "outcome": "overridden"}
         send("POST", f"{url}/feedback", {"feedback": [outcome]})
 
