@@ -10,12 +10,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from build import day, facts, primary
+from build import day, disease_rules, facts, primary
 from lesion_tables import TODAY, record, trial
 from tables import each_row
 
 from cds_service import domain
-from cds_service.domain.criteria import DiseaseRules
 from cds_service.domain.trials import assess
 
 LESIONS = """
@@ -41,30 +40,27 @@ THERAPY = """
     regimen_days        | 28     | tables/08d: drugs begun within 28 days are one regimen
     gap_days            | 120    | ruling 16: restart gap
     history_within_days | 120    | ruling 16: recorded within 120 days of the index
+    adjuvant_within_days | 365   | tables/08d: adjuvant therapy that ended less than a year before
 """
 
 
-@pytest.mark.parametrize("said_by", ["the trial file", "nobody"])
 class TestNumbersOfTheTrial:
-    """The trial file states the numbers; a trial whose file is silent is judged by the same."""
-
-    def rules(self, said_by: str) -> DiseaseRules:
-        return trial().rules if said_by == "the trial file" else DiseaseRules()
+    """The trial file states every number; none stands in the domain for one that is left out."""
 
     @each_row(LESIONS)
-    def test_of_lesions(self, said_by: str, row: dict[str, str]) -> None:
-        assert getattr(self.rules(said_by).lesions, row["rule"]) == Decimal(row["number"])
+    def test_of_lesions(self, row: dict[str, str]) -> None:
+        assert getattr(trial().rules.lesions, row["rule"]) == Decimal(row["number"])
 
     @each_row(STAGING)
-    def test_of_scans(self, said_by: str, row: dict[str, str]) -> None:
-        assert getattr(self.rules(said_by).staging, row["rule"]) == int(row["number"])
+    def test_of_scans(self, row: dict[str, str]) -> None:
+        assert getattr(trial().rules.staging, row["rule"]) == int(row["number"])
 
     @each_row(THERAPY)
-    def test_of_lines(self, said_by: str, row: dict[str, str]) -> None:
-        assert getattr(self.rules(said_by).therapy, row["rule"]) == int(row["number"])
+    def test_of_lines(self, row: dict[str, str]) -> None:
+        assert getattr(trial().rules.therapy, row["rule"]) == int(row["number"])
 
-    def test_of_the_class_that_alone_may_be_no_line(self, said_by: str) -> None:
-        assert self.rules(said_by).therapy.endocrine_class == "hormone"
+    def test_of_the_class_that_alone_may_be_no_line(self) -> None:
+        assert trial().rules.therapy.endocrine_class == "hormone"
 
 
 def defaults() -> Iterator[tuple[str, object]]:
@@ -82,7 +78,7 @@ def defaults() -> Iterator[tuple[str, object]]:
 
 def test_what_is_left_out_says_nothing() -> None:
     """No words and no numbers of its own: a text left out is empty, a count is none."""
-    silent = replace(trial(), rules=DiseaseRules())
+    silent = replace(trial(), rules=disease_rules())
     assert assess(silent, record("liver 20>30"), day(TODAY)).verdict("age").id == "age"
     texts = {name: value for name, value in defaults() if isinstance(value, str) and value}
     assert texts == {
@@ -96,11 +92,7 @@ def test_what_is_left_out_says_nothing() -> None:
         for name, value in defaults()
         if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and not name.startswith(rules)
     }
-    assert {name: value for name, value in numbers.items() if value} == {
-        "ScanHistory.within_days": 14,
-        "ScanPair.within_days": 3,
-        "Conversion.divide_by": 1,
-    }
+    assert {name: value for name, value in numbers.items() if value} == {"Conversion.divide_by": 1}
     assert {"LesionSummary.count_min", "LesionSummary.count_max", "LesionSummary.sensitivity_count"} <= set(numbers)
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from build import condition, day, facts, lesion, measured, metastasis, pathology, primary, procedure
+from build import condition, day, disease_rules, facts, lesion, measured, metastasis, pathology, primary, procedure
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, NoMarrowInvolvement, NoOtherMalignancy, Rule
+from cds_service.domain.criteria import NoMarrowInvolvement, NoOtherMalignancy, Rule
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import Kind, Site
 from cds_service.domain.judging import judge
@@ -26,7 +26,7 @@ BONES = ("vertebra", "sternum", "rib", "sacrum", "skull", "ilium", "humerus", "f
 
 
 def find(rule: Rule, *found: object, **more: Any) -> Finding:
-    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), DiseaseRules(), SEVEN)
+    case = Case(facts(*found, **more).known_on(AsOf(day(TODAY))), disease_rules(), SEVEN)
     return judge(rule, case, AsOf(day(TODAY)))
 
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from build import facts, lab, number, person
+from build import disease_rules, facts, lab, number, person
 from tables import each_row
 
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, LabLimit
+from cds_service.domain.criteria import LabLimit
 from cds_service.domain.dates import AsOf
 from cds_service.domain.differential import with_derived
 from cds_service.domain.facts import LabResult, ReferenceRange
@@ -63,7 +63,7 @@ def results(text: str) -> list[LabResult]:
 
 
 def judged(found: Iterable[LabResult]) -> Finding:
-    return judge_limit(NEUTROPHILS, Case(facts(*found, of=person()), DiseaseRules(), frozenset()), AsOf(TODAY))
+    return judge_limit(NEUTROPHILS, Case(facts(*found, of=person()), disease_rules(), frozenset()), AsOf(TODAY))
 
 
 @each_row("""

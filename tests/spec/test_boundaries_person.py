@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from build import condition, day, drug, ecog, facts, lab, metastasis, person, primary, procedure, scan
+from build import condition, day, disease_rules, drug, ecog, facts, lab, metastasis, person, primary, procedure, scan
 from lesion_tables import TODAY, record
 from tables import each_row
 
 from cds_service.domain.case import Case
 from cds_service.domain.criteria import (
     ClinicianJudges,
-    DiseaseRules,
     Exhibit,
     MetastaticDisease,
     NoActiveCondition,
@@ -31,7 +30,7 @@ ECOG = PerformanceAtMost(ecog=2, within_days=90, karnofsky_passes_from=70, karno
 
 
 def judged(rule: Rule, patient: PatientFacts) -> Finding:
-    case = Case(patient.known_on(AsOf(day(TODAY))), DiseaseRules(), frozenset({"CRC"}))
+    case = Case(patient.known_on(AsOf(day(TODAY))), disease_rules(), frozenset({"CRC"}))
     return judge(rule, case, AsOf(day(TODAY)))
 
 

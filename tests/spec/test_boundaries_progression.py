@@ -125,7 +125,7 @@ def test_only_contradictions_of_one_day_are_noted(row: dict[str, str]) -> None:
 @each_row("""
     lesions                            | treated    | overall           | verdict | because
     liver 20>30; lung left 20>20       |            | stable            | pass    | a mixed response: one lesion grew
-    liver 20>30                        |            | complete-response | pass    |
+    liver 20>30                        |            | complete-response | unknown | the two contradict each other
     liver 20>20                        |            | progressive       | pass    | another lesion may be meant
     lung left 20>30                    | 2026-01-10 | progressive       | unknown | the growth of the treated one explains it
     lung left 20>20                    | 2026-01-10 | progressive       | pass    | the treated one did not grow

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from build import day, facts, scan
+from build import day, facts, scan, staging_rules
 from tables import each_row
 
-from cds_service.domain.criteria import StagingRules
 from cds_service.domain.dates import AsOf
 from cds_service.domain.facts import ImagingStudy, Site
 from cds_service.domain.imaging import (
@@ -22,7 +21,7 @@ from cds_service.domain.imaging import (
 )
 from cds_service.domain.scans import one_each
 
-RULES = StagingRules()
+RULES = staging_rules()
 TODAY = "2026-11-22"
 KINDS = {
     "ct": "CT chest, CT abdomen, CT pelvis",
@@ -192,7 +191,7 @@ def test_of_one_day_ct_or_mr_stands_before_pet(row: dict[str, str]) -> None:
 
 
 def test_the_days_of_one_staging_are_those_of_the_trial() -> None:
-    week = StagingRules(set_within_days=7)
+    week = staging_rules(set_within_days=7)
     parts = facts(*scans("chest 2026-11-10, belly 2026-11-02"))
     assert read_scans(parts, week).within_days == 7
     assert (read_scans(parts, week).sets, len(read_scans(parts, RULES).sets)) == ((), 1)

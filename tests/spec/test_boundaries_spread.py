@@ -8,12 +8,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from build import condition, day, evidence, facts, lesion, meaning, measured, metastasis, primary, scan, stage
+from build import (
+    condition,
+    day,
+    disease_rules,
+    evidence,
+    facts,
+    lesion,
+    meaning,
+    measured,
+    metastasis,
+    primary,
+    scan,
+    stage,
+)
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture, read_cancer
 from cds_service.domain.case import Case
-from cds_service.domain.criteria import DiseaseRules, MetastaticDisease, NodalRow, NodalRules, NodeCategory
+from cds_service.domain.criteria import MetastaticDisease, NodalRow, NodalRules, NodeCategory
 from cds_service.domain.dates import AsOf, parse_partial_date
 from cds_service.domain.facts import Site
 from cds_service.domain.judging import judge
@@ -42,7 +55,7 @@ def said(*found: object, **more: Any) -> list[SpreadStatement]:
 
 
 def case(*found: object) -> Case:
-    return Case(facts(*found).known_on(AsOf(day(TODAY))), DiseaseRules(nodes=NODES), SEVEN)
+    return Case(facts(*found).known_on(AsOf(day(TODAY))), disease_rules(nodes=NODES), SEVEN)
 
 
 def picture(*found: object) -> CancerPicture:
