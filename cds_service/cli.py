@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from cds_service.commands.evaluating import EVALUATE_EXAMPLE, evaluate
+from cds_service.commands.keys import JWKS_EXAMPLE, jwks
 from cds_service.commands.mappings import mappings_app
 from cds_service.commands.sandbox import sandbox_app
 from cds_service.commands.screening import SCREEN_EXAMPLE, screen
@@ -77,6 +78,9 @@ def db_upgrade() -> None:
     """Bring the database of CDS_DATABASE_URL to this version. A SQLite file upgrades itself when first used."""
     before, after = upgrade_database(read_settings().database_url)
     typer.echo(f"the database is at version {after}" + (f" (was {before or 'empty'})" if before != after else ""))
+
+
+app.command(epilog=JWKS_EXAMPLE)(jwks)
 
 
 def main() -> None:

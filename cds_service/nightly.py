@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -15,15 +15,18 @@ from cds_service import clock
 from cds_service.bootstrap import build_catalog, download_population, engine_version, find_trial
 from cds_service.config import Settings
 from cds_service.domain.facts import Kind
-from cds_service.errors import ConfigurationError, UsageError
+from cds_service.errors import ConfigurationError, IncompleteRun, UsageError
+from cds_service.fhir.download_record import FILE as RECORD
 from cds_service.fhir.download_record import DownloadReport, read_report
 from cds_service.fhir.download_record import Progress as Downloading
 from cds_service.fhir.exchange import check_base
 from cds_service.fhir.reading import KIND_OF
 from cds_service.fhir.resources import READ_TYPES
+from cds_service.fhir.servers import plain_base
 from cds_service.population.local import Options, Progress
 from cds_service.population.nightly import NightlyOrder, run_nightly, work_folder
 from cds_service.population.nightly import clear as clear_nightly
+from cds_service.population.plan import FILE as PLAN
 from cds_service.reports.lists import check_format, csv_lines, write_list
 from cds_service.screening.overnight import BeliefRules, Done, Since, ranked
 from cds_service.screening.ports import WorklistBook
@@ -32,6 +35,8 @@ from cds_service.store.opening import open_runs
 
 _FULL = "000"
 _AT_ONCE = 200
+RESUMED_WITHIN = timedelta(hours=20)
+"""What was interrupted earlier is of last night: a command that always says --resume must not repeat it."""
 MOST_CHANGES = 40
 """Downloads of changes laid over a full one before there is a full one again: what a server deletes without
 saying so goes only then.
@@ -42,7 +47,8 @@ saying so goes only then.
 class ScreenRequest:
     """What `cds-service screen` was asked; `as_of` None: today, or the day of the run that is resumed.
 
-    `server` is the base URL of the FHIR server that a folder was exported from, empty where not said.
+    `server` is the base URL under which hook calls know the patients: that of the server a folder
+    was exported from, or another name of the one asked; empty where not said.
     """
 
     source: str
@@ -84,11 +90,12 @@ def screen(
     catalog = build_catalog(settings)
     trial = find_trial(catalog, request.trial)
     parent = work_directory(settings)
+    interrupted = request.resume and _is_recent(work_folder(parent, _source(request), trial.id) / PLAN)
     quarantine = _quarantine(request, parent)
     store = open_runs(request.database or settings.database_url)
     try:
         with store.runs.lock():
-            brought = _bring(settings, request, parent, progress)
+            brought = _bring(settings, request, parent, progress, interrupted=interrupted)
             order = NightlyOrder(
                 folders=brought.folders,
                 source=brought.source,
@@ -99,14 +106,19 @@ def screen(
                 as_of=request.as_of,
                 base=brought.base,
                 since=None if brought.anew else request.since,
-                resume=request.resume,
+                resume=interrupted,
                 options=Options(workers=settings.screen_workers or os.cpu_count() or 1),
                 source_problems=brought.problems,
                 rows_in_full=brought.rows_in_full,
                 not_retrieved=brought.not_retrieved,
             )
             rules = BeliefRules(settings.screen_max_drop, accept_drop=request.accept_drop)
-            done = run_nightly(order, parent, quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            try:
+                done = run_nightly(order, parent, quarantine, store.runs, store.book, rules, clock.now, progress, say)
+            except IncompleteRun:
+                # What cannot be believed is not gone on with.
+                clear_nightly(parent, order.source, trial.id)
+                raise
             shown = _write_list(request, store.book, done.run)
             clear_nightly(parent, order.source, trial.id)
     finally:
@@ -119,10 +131,9 @@ def _check(request: ScreenRequest) -> None:
         check_format(request.out)
     if not request.is_server and (request.group is not None or request.method != "export"):
         raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
-    if request.server:
-        if request.is_server:
-            raise UsageError("--server goes with a folder: SOURCE is the FHIR server's own base URL already")
-        check_base(request.server)
+    for url in (request.source if request.is_server else "", request.server):
+        if url:
+            check_base(url)
 
 
 def _quarantine(request: ScreenRequest, parent: Path) -> Path:
@@ -171,27 +182,51 @@ class _Brought:
     anew: bool = False
 
 
-def _bring(settings: Settings, request: ScreenRequest, parent: Path, progress: Progress) -> _Brought:
+def _base(request: ScreenRequest) -> str:
+    """The base of the patients' ids, spelt as hook calls' are; empty where a folder does not say whose it is."""
+    url = request.server or (request.source if request.is_server else "")
+    return (plain_base(url) or url.strip().rstrip("/")) if url else ""
+
+
+def _source(request: ScreenRequest) -> str:
+    """What identifies the source from night to night: the server, or a Group of it, or else the folder."""
+    base = _base(request)
+    return (f"{base} Group/{request.group}" if request.group else base) or str(Path(request.source).resolve())
+
+
+def _bring(
+    settings: Settings, request: ScreenRequest, parent: Path, progress: Progress, *, interrupted: bool
+) -> _Brought:
     if request.is_server:
-        return _Mirror(settings, request, parent, progress).bring()
-    folder = Path(request.source)
-    base = request.server.strip().rstrip("/")
-    return _Brought((folder,), base or str(folder.resolve()), base)
+        return _Mirror(settings, request, parent, progress, interrupted=interrupted).bring()
+    return _Brought((Path(request.source),), _source(request), _base(request))
+
+
+def _is_recent(path: Path) -> bool:
+    """Whether a file is there and was written not long ago."""
+    try:
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return False
+    return clock.now() - written < RESUMED_WITHIN
 
 
 class _Mirror:
     """A server's population on this machine: the last full download, and the changes laid over it.
 
-    Resources come in versions then; the newest holds (`fhir.record`).
+    Resources come in versions then; the newest holds (`fhir.record`). `interrupted`: a run over
+    what is here did not end, and goes on.
     """
 
-    def __init__(self, settings: Settings, request: ScreenRequest, parent: Path, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, request: ScreenRequest, parent: Path, progress: Progress, *, interrupted: bool
+    ) -> None:
         self._settings = settings
         self._request = request
         self._progress = progress
-        self._base = request.source.rstrip("/")
-        self._source = f"{self._base} Group/{request.group}" if request.group else self._base
-        self._folder = work_folder(parent / "downloads", f"{self._base} {request.group or ''}", request.method)
+        self._url = request.source.strip().rstrip("/")
+        self._interrupted = interrupted
+        self._folder = work_folder(parent / "downloads", f"{self._url} {request.group or ''}", request.method)
 
     def bring(self) -> _Brought:
         """Download all, or what changed since the last download."""
@@ -232,21 +267,30 @@ class _Mirror:
 
         return download_population(
             self._settings,
-            self._base,
+            self._url,
             self._folder / name,
             types=sorted(READ_TYPES),
             group=self._request.group,
             since=since,
             method=self._request.method,
-            resume=self._request.resume,
+            resume=self._may_resume(self._folder / name),
             progress=tell,
         )
+
+    def _may_resume(self, folder: Path) -> bool:
+        """Whether a download is gone on with; one that is whole, only where the run over it goes on."""
+        if not self._request.resume or not _is_recent(folder / RECORD):
+            return False
+        report = read_report(folder)
+        return report is None or (self._interrupted and report.incomplete is None)
 
     def _brought(self, folders: tuple[Path, ...], report: DownloadReport, *, anew: bool) -> _Brought:
         lacking = tuple((KIND_OF[kind], why) for kind, why in sorted(report.unavailable.items()) if kind in KIND_OF)
         problems = (report.incomplete,) if report.incomplete else ()
         full = read_report(folders[0]) or report
-        return _Brought(folders, self._source, self._base, problems, lacking, full.counts, anew)
+        # A night without changes leaves a folder without files.
+        filled = tuple(folder for folder in folders if any(folder.glob("*.ndjson*")))
+        return _Brought(filled, _source(self._request), _base(self._request), problems, lacking, full.counts, anew)
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:

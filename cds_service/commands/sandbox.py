@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cds_service.commands.showing import say
 from cds_service.commands.words import day_of
 from cds_service.config import read_settings
 
@@ -31,10 +32,7 @@ def sandbox(
     typer.echo("Starting the FHIR server, the CDS service and the EHR pages on this machine ...", err=True)
     with running_sandbox(read_settings(), port, fhir, patients) as address:
         typer.echo(f"The sandbox EHR is at {address} (stop it with Ctrl-C)")
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            typer.echo("Stopping.", err=True)
+        _wait()
 
 
 @sandbox_app.command(
@@ -56,6 +54,32 @@ def sandbox_generate(
 
     day = day_of(as_of) if as_of else None
     generate_with_progress(patients, seed, out, day, files=files, gzip=gzip, workers=workers)
+
+
+@sandbox_app.command("fhir", epilog="Example: cds-service sandbox fhir population --port 8080")
+def sandbox_fhir(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Bulk NDJSON, as 'sandbox generate' writes it.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes any.")] = 8080,
+) -> None:
+    """Serve a folder of NDJSON as a FHIR server on loopback, in memory: to try 'screen' on a server."""
+    from cds_service.sandbox.folders import FolderRecords  # noqa: PLC0415  not for the service
+    from cds_service.sandbox.server import embedded_fhir_server  # noqa: PLC0415  needs the optional extra
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    records = FolderRecords(folder)
+    typer.echo("Loading the records ...", err=True)
+    with embedded_fhir_server(records, port) as base:
+        if records.left_out:
+            say(f"{records.left_out} lines that are no resource with a type and an id are not on the server")
+        typer.echo(f"The FHIR server is at {base} (stop it with Ctrl-C)")
+        _wait()
+
+
+def _wait() -> None:
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        typer.echo("Stopping.", err=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

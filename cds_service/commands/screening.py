@@ -55,7 +55,7 @@ def screen(
     server: Annotated[
         str,
         typer.Option(
-            metavar="URL", help="The FHIR server that a folder was exported from, so that hooks know its patients."
+            metavar="URL", help="The FHIR base URL in the EHR's hook calls, for a folder or where it is another."
         ),
     ] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False,

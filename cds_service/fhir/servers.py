@@ -33,20 +33,23 @@ class AllowedServers:
     """The FHIR servers a call may point to: those listed, and any on loopback unless that is off."""
 
     def __init__(self, listed: Iterable[str], *, loopback: bool = True) -> None:
-        self._listed = frozenset(_plain(url) for url in listed)
+        self._listed = frozenset(plain_base(url) for url in listed)
         self._loopback = loopback
 
     def find(self, url: str) -> Server | None:
         """The server of a base URL, None where it may not be asked."""
-        plain = _plain(url)
+        plain = plain_base(url)
         if plain is None:
             return None
         allowed = plain in self._listed or (self._loopback and is_loopback(httpx.URL(plain).host))
         return Server(plain) if allowed else None
 
 
-def _plain(url: str) -> str | None:
-    """The URL as compared: http or https, no user, query, fragment, dot segment or trailing slash."""
+def plain_base(url: str) -> str | None:
+    """A FHIR base URL as it is compared, None for what is none.
+
+    Only http or https; no user, query, fragment, dot segment or trailing slash.
+    """
     try:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, TypeError):

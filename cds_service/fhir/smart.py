@@ -61,6 +61,11 @@ class SigningKey:
         }
         return jwt.encode(header, claims, self._key, algorithms=[self._algorithm])
 
+    def public_set(self) -> dict[str, object]:
+        """The JWK Set to register with a server: the public key, under the name that assertions are signed with."""
+        key = self._key.as_dict(private=False) | {"kid": self._kid, "alg": self._algorithm, "use": "sig"}
+        return {"keys": [key]}
+
 
 def read_key(path: Path) -> SigningKey:
     """The private key of a PEM, JWK or JWKS file: EC P-384 or RSA. Raises ConfigurationError, naming the setting."""

@@ -3,7 +3,7 @@
 | resource | how it is written | why |
 |---|---|---|
 | ResearchStudy | created where none has the registry number | the hospital's own record of the trial is left alone |
-| ResearchSubject, `candidate` | created where the patient has none of the study | a person's status is never touched |
+| ResearchSubject, `candidate` | for candidates who have none of the study | a person's status is never touched |
 | List | put under its own id | the list is ours; the server keeps the earlier ones as versions |
 | Provenance | put under the id of the day | which trial, mappings and engine the list comes from |
 
@@ -14,16 +14,17 @@ written back. Source: FHIR R4, http.html#ccreate and http.html#trules.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from fhir.resources.R4B.bundle import Bundle
 
 from cds_service.domain.trials import Trial
+from cds_service.domain.verdicts import Status
 from cds_service.errors import UsageError
 from cds_service.reports.markdown import in_words
-from cds_service.reports.worklists import titles_of
+from cds_service.reports.worklists import days_in_words, loss_in_words, standing_of, titles_of
 from cds_service.screening.entries import PatientKey
 from cds_service.screening.runs import Run
 from cds_service.screening.worklist import Entry, Worklist
@@ -43,6 +44,7 @@ _PROVENANCE_AGENT = {
         }
     ]
 }
+_NOT_A_DECISION = "Computed from the record, not a decision: eligibility is confirmed by the trial team."
 _WORDS = {"candidate": "Candidate", "possible": "Possible"}
 
 
@@ -65,8 +67,8 @@ def fhir_export(
     runs = [run for run in worklist.runs if run.base == _base(worklist, server)]
     parts = [
         *_study(trial, study),
-        *(_subject(entry.stored.patient, trial, study) for entry in entries),
-        _list(worklist, trial, entries, now),
+        *(_subject(entry.stored.patient, trial, study) for entry in entries if _is_candidate(entry)),
+        _list(worklist, trial, entries, _lost(worklist, server), now),
         _provenance(worklist, trial, engine_version, now, runs),
     ]
     bundle = Bundle.model_validate({"resourceType": "Bundle", "type": "transaction", "entry": parts})
@@ -80,6 +82,15 @@ def _base(worklist: Worklist, server: str | None) -> str:
     if len(bases) > 1:
         raise UsageError("the patients are of several FHIR servers: say with --server which one the Bundle is for")
     return next(iter(bases), "")
+
+
+def _is_candidate(entry: Entry) -> bool:
+    """Whether the machine knows enough to call the patient a candidate; of the others only the List tells."""
+    return entry.stored.summary.status == Status.CANDIDATE.value
+
+
+def _lost(worklist: Worklist, server: str | None) -> list[Entry]:
+    return [entry for entry in worklist.lost if entry.stored.patient.base == _base(worklist, server)]
 
 
 def _study(trial: Trial, study: str | None) -> Iterable[Json]:
@@ -112,9 +123,11 @@ def _subject(patient: PatientKey, trial: Trial, study: str | None) -> Json:
     return {"fullUrl": _urn(trial.id, patient.base, patient.id), "resource": resource, "request": request}
 
 
-def _list(worklist: Worklist, trial: Trial, entries: Iterable[Entry], now: datetime) -> Json:
+def _list(worklist: Worklist, trial: Trial, entries: Iterable[Entry], lost: Iterable[Entry], now: datetime) -> Json:
     titles = titles_of(trial)
-    items = [_item(entry, titles) for entry in entries]
+    items = [_item(entry, worklist.day, titles) for entry in entries]
+    # A snapshot has no deleted entries: who left it with the last run is told in notes.
+    left = [f"Off the list: Patient/{one.stored.patient.id} ({loss_in_words(one, titles)})" for one in lost]
     resource: Json = {
         "resourceType": "List",
         "id": _list_id(trial),
@@ -124,17 +137,18 @@ def _list(worklist: Worklist, trial: Trial, entries: Iterable[Entry], now: datet
         "date": _instant(now),
         "source": {"display": "cds-service"},
         "orderedBy": {"text": "Candidates first, then fewer unknowns, then the window that closes first"},
-        "note": [{"text": "Computed from the record, not a decision: eligibility is confirmed by the trial team."}],
+        "note": [{"text": text} for text in (_NOT_A_DECISION, *left)],
     }
     resource |= {"entry": items} if items else {"emptyReason": {"text": "No patient waits for the trial team"}}
     return _put(resource)
 
 
-def _item(entry: Entry, titles: Mapping[str, str]) -> Json:
+def _item(entry: Entry, day: date, titles: Mapping[str, str]) -> Json:
     summary = entry.stored.summary
     said = [_WORDS[summary.status]]
     said += [f"not known: {', '.join(titles.get(name, name) for name in summary.open)}"] if summary.open else []
-    said += [f"holds until {in_words(summary.closes)}"] if summary.closes else []
+    said += [f"holds until {days_in_words(entry, day)}"] if summary.closes else []
+    said += [f"{standing_of(entry)} since the last run"] if standing_of(entry) else []
     coding = {"system": STATUS_SYSTEM, "code": summary.status, "display": _WORDS[summary.status]}
     return {
         "item": {"reference": f"Patient/{entry.stored.patient.id}"},

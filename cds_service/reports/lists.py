@@ -24,7 +24,9 @@ Document = Mapping[str, Any]
 
 
 def csv_cell(value: object) -> str:
-    """A value as a cell no spreadsheet takes for a formula: an apostrophe before what looks like one."""
+    """A value as a cell no spreadsheet takes for a formula: an apostrophe before words that look like one."""
+    if isinstance(value, int):
+        return str(value)
     text = "" if value is None else str(value)
     bare = text.lstrip()
     return f"'{text}" if bare.startswith(FORMULA_SIGNS) or text.startswith(FORMULA_SIGNS) else text

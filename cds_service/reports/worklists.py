@@ -15,14 +15,14 @@ from cds_service.domain.trials import Trial
 from cds_service.reports.lists import COLUMNS, cells_of, csv_cell, csv_line
 from cds_service.reports.markdown import in_words
 from cds_service.screening.entries import Decided, Decision
-from cds_service.screening.runs import Run
+from cds_service.screening.runs import Run, RunState
 from cds_service.screening.worklist import Change, Entry, Move, Worklist
 
 Json = dict[str, Any]
 
 DECISION_COLUMNS = ("decision", "decided_by", "decided_at", "note")
 """What a person writes; `import-decisions` reads them back, with `server` and `patient`."""
-WORKLIST_COLUMNS = ("assessment", "server", *COLUMNS, "change", "changed_criteria", *DECISION_COLUMNS)
+WORKLIST_COLUMNS = ("assessment", "server", *COLUMNS, "change", "because", "expires_soon", *DECISION_COLUMNS)
 DECIDED = {
     Decided.SCREENED: "Screening",
     Decided.REFUSED: "Patient declined",
@@ -30,12 +30,14 @@ DECIDED = {
     Decided.NOT_ELIGIBLE: "Not eligible",
     Decided.REOPENED: "Reopened",
 }
+MOST_PROBLEMS = 3
+"""Reasons told of an incomplete run; all are in the database."""
 _CHANGES = {Change.NEW: "new", Change.CHANGED: "changed", Change.LOST: "off the list", Change.SAME: ""}
 _STATUS_STYLES = {"candidate": "green", "possible": "yellow", "ineligible": "red"}
 
 
 def csv_of(entries: Iterable[Entry], day: date, document_of: Callable[[Entry], bytes]) -> Iterator[str]:
-    """The list as CSV, a heading first; No cell is a formula to a spreadsheet."""
+    """The list as CSV, a heading first; no cell is a formula to a spreadsheet."""
     yield csv_line(WORKLIST_COLUMNS)
     for rank, entry in enumerate(entries, start=1):
         document = json.loads(document_of(entry))
@@ -45,7 +47,8 @@ def csv_of(entries: Iterable[Entry], day: date, document_of: Callable[[Entry], b
             entry.stored.patient.base,
             *cells_of(rank, document, day),
             standing_of(entry),
-            "; ".join(move_in_words(move) for move in entry.moves),
+            because(entry),
+            "yes" if entry.expires_soon(day) else "",
             decision.decided.value if decision else "",
             decision.by if decision else "",
             decision.at.isoformat() if decision else "",
@@ -57,6 +60,13 @@ def csv_of(entries: Iterable[Entry], day: date, document_of: Callable[[Entry], b
 def standing_of(entry: Entry) -> str:
     """What the last run made of a place: "new", "changed", "off the list", "vanished", or nothing."""
     return "vanished" if entry.vanished else _CHANGES[entry.change]
+
+
+def because(entry: Entry, titles: Mapping[str, str] | None = None) -> str:
+    """Why a patient left the list, or which verdicts the last run changed."""
+    if entry.change is Change.LOST or entry.vanished:
+        return loss_in_words(entry, titles or {})
+    return "; ".join(move_in_words(move, titles) for move in entry.moves)
 
 
 def move_in_words(move: Move, titles: Mapping[str, str] | None = None) -> str:
@@ -147,12 +157,34 @@ def print_worklist(worklist: Worklist, trial: Trial, console: Console) -> None:
     """Write the list to a console: who waits, in order, then who left, then the runs it rests on."""
     console.print(Text(f"{trial.short_title} on {in_words(worklist.day)}: {heading_of(worklist)}", style="bold"))
     for run in worklist.failed:
-        console.print(Text(f"The run of {in_words(run.as_of)} is incomplete; this is the list before it", style="red"))
+        why = "".join(f"\n  {problem}" for problem in run.problems[:MOST_PROBLEMS])
+        console.print(Text(f"{trouble_in_words(run)}. This is the list before it{why}", style="red"))
+    for run in worklist.runs:
+        console.print(Text(run_in_words(run), style="dim"))
     titles = titles_of(trial)
     for title, entries in sections_of(worklist):
         if entries:
             console.print(Text(f"\n{title}", style="bold"))
             console.print(_table(entries, worklist.day, titles))
+
+
+def trouble_in_words(run: Run) -> str:
+    """What became of a run that is not complete."""
+    if run.state is RunState.RUNNING:
+        return f"The run of {in_words(run.as_of)} has not ended: it is at work, or was stopped"
+    return f"The run of {in_words(run.as_of)} is incomplete"
+
+
+def run_in_words(run: Run) -> str:
+    """What a run read: day, source, patients, what could not be read."""
+    counts = run.counts
+    where = f" on {run.base}" if run.base else ""
+    parts = [f"{counts.patients} patients", f"{counts.considered} with evidence of cancer"]
+    parts += [f"{counts.quarantined} lines could not be read"] if counts.quarantined else []
+    parts += [f"{counts.dropped} resources name no patient"] if counts.dropped else []
+    parts += [f"of {counts.partly_read} patients something could not be read"] if counts.partly_read else []
+    parts += [] if run.whole else ["only those with changes, due, or on the list were assessed anew"]
+    return f"Run for {in_words(run.as_of)}{where}: {', '.join(parts)}"
 
 
 def sections_of(worklist: Worklist) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
@@ -178,9 +210,10 @@ def heading_of(worklist: Worklist) -> str:
 
 
 def days_in_words(entry: Entry, day: date) -> str:
-    """Until when what fits today holds: "8 Dec 2026 (16 days)"."""
+    """Until when what fits today holds: "8 Dec 2026 (16 days)", and whether that is soon."""
     closes = entry.stored.summary.closes
-    return "no end" if closes is None else f"{in_words(closes)} ({left_in_words(entry, day)})"
+    soon = ", soon" if entry.expires_soon(day) else ""
+    return "no end" if closes is None else f"{in_words(closes)} ({left_in_words(entry, day)}{soon})"
 
 
 def left_in_words(entry: Entry, day: date) -> str:
@@ -215,10 +248,7 @@ def _table(entries: Iterable[Entry], day: date, titles: Mapping[str, str]) -> Ta
 
 
 def _since_last_run(entry: Entry, titles: Mapping[str, str]) -> str:
-    if entry.change is Change.LOST or entry.vanished:
-        return f"{standing_of(entry)}: {loss_in_words(entry, titles)}"
-    moves = "; ".join(move_in_words(move, titles) for move in entry.moves)
-    return ": ".join(part for part in (standing_of(entry), moves) if part)
+    return ": ".join(part for part in (standing_of(entry), because(entry, titles)) if part)
 
 
 def decision_in_words(decision: Decision) -> str:

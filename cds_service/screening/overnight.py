@@ -132,7 +132,11 @@ def _ended(run: Run, state: RunState, outcome: EngineOutcome, at: datetime, prob
 
 
 def _changes(order: Order, last: Run | None, book: AssessmentBook) -> Changes | None:
-    """Whom to assess anew; None for everybody: nothing asked, no earlier run, or other rules than then."""
+    """Whom to assess anew; None for everybody: nothing asked, no earlier run, or other rules than then.
+
+    Those on the list are always assessed anew: what they still need is told with the days on
+    which it would count, and these pass without a verdict changing.
+    """
     if order.since is None or last is None or not _same_rules(order, last):
         return None
     since = None if isinstance(order.since, Since) else datetime.combine(order.since, time.min, UTC)
@@ -140,7 +144,7 @@ def _changes(order: Order, last: Run | None, book: AssessmentBook) -> Changes | 
     still = {
         identity: held.record
         for identity, held in known.items()
-        if held.next_change is None or held.next_change > order.as_of
+        if not held.listed and (held.next_change is None or held.next_change > order.as_of)
     }
     return Changes(still, since)
 
@@ -178,7 +182,7 @@ def _drops(counts: RunCounts, last: RunCounts, rules: BeliefRules) -> Iterator[s
 def _comparable(last: RunCounts, counts: RunCounts) -> tuple[dict[str, int], dict[str, int]]:
     """Rows by type that can be compared: changes laid over a download bring resources a second time."""
     before, after = last.rows, counts.rows
-    if last.rows_in_full and counts.rows_in_full and last.rows_in_full != counts.rows_in_full:
+    if last.rows_in_full and counts.rows_in_full:
         before, after = last.rows_in_full, counts.rows_in_full
     return {**before, "patients": last.patients}, {**after, "patients": counts.patients}
 

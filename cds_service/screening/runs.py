@@ -90,7 +90,11 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a current assessment rests on: the record it was made of, and the day on which it changes by time alone."""
+    """What a current assessment rests on: the record it was made of, and the day on which it changes by time alone.
+
+    `listed`: it has a place on the list.
+    """
 
     record: str
     next_change: date | None
+    listed: bool = False

@@ -85,7 +85,7 @@ class Worklist:
     `waiting` are those nobody decided about, in order; `decided` the others, whatever the machine
     says of them now; `lost` those who left the list with the last run; `others` everyone else
     considered, only where asked for. `runs` are the last complete runs, `failed` later ones that
-    were not.
+    are not: incomplete, or not ended.
     """
 
     trial: str
@@ -151,7 +151,7 @@ async def open_worklist(
 
 
 def latest_runs(runs: Iterable[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
-    """Of each server (or Group of one) the last complete run, and the last one if it was later and not complete."""
+    """Of each server (or Group of one) the last complete run, and the last one if it was later and is not complete."""
     complete: dict[str, Run] = {}
     newest: dict[str, Run] = {}
     for run in sorted(runs, key=lambda run: run.started_at):
@@ -159,7 +159,7 @@ def latest_runs(runs: Iterable[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
         newest[source] = run
         if run.state is RunState.COMPLETE:
             complete[source] = run
-    failed = [run for run in newest.values() if run.state is RunState.INCOMPLETE]
+    failed = [run for run in newest.values() if run.state is not RunState.COMPLETE]
     return tuple(complete.values()), tuple(failed)
 
 

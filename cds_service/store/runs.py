@@ -195,6 +195,9 @@ _AGAIN = (
 )
 
 
+_HELD = ("patient_id", "record", "next_change", "listed")
+
+
 class SqlAssessments:
     """The assessments; see `screening.ports.AssessmentBook`."""
 
@@ -207,9 +210,18 @@ class SqlAssessments:
         statement = statement.where(ASSESSMENTS.c.trial == trial, ASSESSMENTS.c.superseded.is_(False))
         if base is not None:
             statement = statement.where(ASSESSMENTS.c.patient_base == base)
-        with _reachable(), self._engine.connect().execution_options(yield_per=_BATCH) as connection:
-            for row in connection.execute(statement.order_by(ASSESSMENTS.c.id)):
+        with self._reading() as connection:
+            rows_in_batches = connection.execution_options(yield_per=_BATCH)
+            for row in rows_in_batches.execute(statement.order_by(ASSESSMENTS.c.id)):
                 yield rows.read_assessment(row, document_of(row) if documents else b"")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A connection for one question; on SQLite without a transaction, which would wait for a run being stored."""
+        with _reachable("look after it"), self._engine.connect() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
 
     def document(self, patient: PatientKey, trial: str) -> bytes:
         """The assessment that holds of a patient, as JSON."""
@@ -219,20 +231,21 @@ class SqlAssessments:
             ASSESSMENTS.c.patient_id == patient.id,
             ASSESSMENTS.c.superseded.is_(False),
         )
-        with _reachable(), self._engine.begin() as connection:
+        with self._reading() as connection:
             row = connection.execute(statement).first()
         return b"" if row is None else document_of(row)
 
     def held(self, trial: str, base: str) -> Mapping[str, Held]:
         """What the current assessments rest on."""
-        statement = select(ASSESSMENTS.c.patient_id, ASSESSMENTS.c.record, ASSESSMENTS.c.next_change).where(
+        statement = select(*(ASSESSMENTS.c[name] for name in _HELD)).where(
             ASSESSMENTS.c.trial == trial,
             ASSESSMENTS.c.patient_base == base,
             ASSESSMENTS.c.superseded.is_(False),
             ASSESSMENTS.c.standing == Standing.CURRENT.value,
         )
-        with _reachable(), self._engine.begin() as connection:
-            return {row.patient_id: Held(row.record, row.next_change) for row in connection.execute(statement)}
+        with self._reading() as connection:
+            found = connection.execute(statement)
+            return {row.patient_id: Held(row.record, row.next_change, row.listed) for row in found}
 
     def history(self, patient: PatientKey, trial: str) -> tuple[Stored, ...]:
         """All assessments of a patient, the first one first."""
@@ -245,7 +258,7 @@ class SqlAssessments:
             )
             .order_by(ASSESSMENTS.c.id)
         )
-        with _reachable(), self._engine.begin() as connection:
+        with self._reading() as connection:
             return tuple(rows.read_assessment(row, document_of(row)) for row in connection.execute(statement))
 
 
@@ -265,15 +278,13 @@ def _many(connection: Connection, statement: Any, values: list[rows.Values]) -> 
 
 
 @contextmanager
-def _reachable() -> Iterator[None]:
+def _reachable(advice: str = "look after it and run with --resume") -> Iterator[None]:
     """Turns what the database refuses into one line; the driver's words may hold a password or a record."""
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
         kind = type(getattr(error, "orig", None) or error).__name__
-        raise RemoteError(
-            f"the database cannot be used ({kind}); what it held is as it was. Look after it and run with --resume"
-        ) from None
+        raise RemoteError(f"the database cannot be used ({kind}), what it held is as it was: {advice}") from None
 
 
 @contextmanager

@@ -196,7 +196,7 @@ class SqlDecisions:
     async def history(self, patient: PatientKey, trial: str) -> tuple[Decision, ...]:
         """Every decision, the first one first."""
         about = {"id": patient.id, "base": patient.base, "of_trial": trial}
-        found = await self._asking.transact(lambda connection: connection.execute(_ALL_DECISIONS, about).all())
+        found = await self._asking.ask(lambda connection: connection.execute(_ALL_DECISIONS, about).all())
         return tuple(rows.read_decision(row) for row in found)
 
     async def record_later(self, decision: Decision) -> bool:
@@ -215,7 +215,7 @@ class SqlDecisions:
 
     async def holding(self, trial: str) -> Mapping[PatientKey, Decision]:
         """Of every patient anything was decided about, the decision that holds."""
-        found = await self._asking.transact(lambda connection: connection.execute(_HOLDING, {"of_trial": trial}).all())
+        found = await self._asking.ask(lambda connection: connection.execute(_HOLDING, {"of_trial": trial}).all())
         return {decision.patient: decision for decision in map(rows.read_decision, found)}
 
 

@@ -6,10 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from cds_service.errors import RemoteError
 from cds_service.screening.entries import PatientKey
 from cds_service.screening.runs import Run, Stored
 from cds_service.store import run_rows as rows
@@ -103,10 +100,5 @@ class SqlWorklist(SqlAssessments):
         return (rows.read_assessment(row, b"") for row in self._all(statement, about))
 
     def _all(self, statement: Select[Any], about: dict[str, Any]) -> list[Any]:
-        # Without a transaction: one would wait for a run that is being stored.
-        try:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                return list(connection.execute(statement, about))
-        except (DBAPIError, PoolTimeout) as error:
-            kind = type(getattr(error, "orig", None) or error).__name__
-            raise RemoteError(f"the database cannot be asked for the worklist ({kind}): look after it") from None
+        with self._reading() as connection:
+            return list(connection.execute(statement, about))

@@ -123,7 +123,7 @@ def rows_of(
 
 
 def _row(entry: Entry, assessment: Assessment, day: date, titles: Mapping[str, str]) -> Row:
-    fits = not entry.stored.summary.failed
+    fits = not (entry.stored.summary.failed or entry.vanished)
     closes = entry.stored.summary.closes
     return Row(
         number=entry.stored.number,

@@ -22,7 +22,16 @@ from starlette.exceptions import HTTPException
 
 from cds_service.domain.trials import Trial
 from cds_service.errors import CdsServiceError
-from cds_service.reports.worklists import DECIDED, decision_in_words, decision_json, heading_of, worklist_json
+from cds_service.reports.worklists import (
+    DECIDED,
+    MOST_PROBLEMS,
+    decision_in_words,
+    decision_json,
+    heading_of,
+    run_in_words,
+    trouble_in_words,
+    worklist_json,
+)
 from cds_service.screening.entries import Decided, Decision
 from cds_service.screening.ports import Decisions, WorklistBook
 from cds_service.screening.runs import Stored
@@ -47,6 +56,11 @@ _WHO = "coordinator"
 _NUMBERS_UP_TO = 2**31 - 1
 
 templates = Jinja2Templates(HERE / "templates")
+templates.env.globals |= {
+    "run_in_words": run_in_words,
+    "trouble_in_words": trouble_in_words,
+    "most_problems": MOST_PROBLEMS,
+}
 
 
 @dataclass(frozen=True, slots=True)

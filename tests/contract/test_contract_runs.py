@@ -154,10 +154,10 @@ class TestAssessments:
         assert (found["anna"].last_run, found["anna"].standing) == ("r2", Standing.CURRENT)
 
     def test_what_is_held_is_the_record_and_the_day_on_which_it_changes(self, nights: RunStore) -> None:
-        stored(nights, run("r1"), screened("anna", record="d1", next_change=date(2026, 12, 9)), screened("bert"))
+        stored(nights, run("r1"), screened("anna", record="d1", next_change=date(2026, 12, 9)), screened("bert", FAILS))
         assert nights.book.held(TRIAL, EHR) == {
-            "anna": Held("d1", date(2026, 12, 9)),
-            "bert": Held("bert", None),
+            "anna": Held("d1", date(2026, 12, 9), listed=True),
+            "bert": Held("bert", None, listed=False),
         }
         assert nights.book.held(TRIAL, "") == {}
 

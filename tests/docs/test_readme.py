@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cds_service.config import Settings
 
@@ -55,6 +58,47 @@ def test_a_command_that_stays_up_is_known(command: str) -> None:
     done = run(f"{command} --help")
     assert done.returncode == 0
     assert "Example:" in done.stdout
+
+
+def test_three_ways_of_the_readme_lead_to_one_list(tmp_path: Path) -> None:
+    """The block as it stands, with fewer patients and a free port."""
+    (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "three ways" in one)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = block.replace(".venv/bin/", f"{Path(sys.executable).parent}/").replace("8090", str(port))
+    script = f"set -e\nmkdir build\n{script.replace('--patients 500', '--patients 60')}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"CDS_WORK_DIR": str(tmp_path / "work")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "three ways, one list"
+
+
+EVERY_NIGHT = re.findall(r"cds-service (screen https://\S+[^\n|>]*)", README)
+
+
+@pytest.mark.parametrize("command", EVERY_NIGHT)
+def test_a_command_for_the_night_is_understood(command: str) -> None:
+    assert run(f".venv/bin/cds-service {command.strip('` .')} --help").returncode == 0
+
+
+def test_the_night_has_an_example_for_every_scheduler() -> None:
+    assert len(EVERY_NIGHT) >= 4
+    (manifest,) = (
+        yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "CronJob" in one
+    )
+    job = manifest["spec"]["jobTemplate"]["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    assert run(f".venv/bin/cds-service {shlex.join(container['args'])} --help").returncode == 0
+    assert job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"] == [1, 2, 6, 7]
+    assert manifest["spec"]["concurrencyPolicy"] == "Forbid"
 
 
 def test_every_setting_is_documented_as_it_is() -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import random
+import threading
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -276,6 +277,13 @@ def test_a_filter_that_leaves_nothing_is_not_believed(populated, run):
     assert "filter" in report.notes[0]
 
 
+def test_a_filter_that_is_ignored_costs_nothing_but_time(populated, run, tmp_path):
+    report = run(type_filter=("Condition?code=363406005",))
+    assert populated.of("/fhir/$export")[0].query["_typeFilter"] == ["Condition?code=363406005"]
+    assert report.incomplete is None
+    assert rows(tmp_path, "Condition") == ["c1", "c2", "c3", "c4"]
+
+
 def test_a_filter_that_is_not_understood_is_left_out(populated, run):
     populated.fail("/fhir/$export", outcome("not-supported", status=400))
     assert run(type_filter=("Condition?code=363406005",)).counts["Condition"] == 4
@@ -292,6 +300,19 @@ def test_types_unknown_to_the_server_are_named_and_left_out(populated, run):
 
 
 # Files
+
+
+def test_so_many_files_are_fetched_at_the_same_time(server, run):
+    """Each of three files is sent only once all three were asked for."""
+    together = threading.Barrier(3, timeout=20)
+
+    def wait_for_the_others(asked):
+        together.wait()
+        return server._file(asked)
+
+    for number in range(3):
+        server.fail(server.add_file("Patient", patients(f"p{number}")), wait_for_the_others)
+    assert run(parallel=3).counts == {"Patient": 3}
 
 
 def test_gzip_is_kept_as_it_came(populated, run, tmp_path):

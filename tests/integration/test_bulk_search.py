@@ -103,6 +103,16 @@ def test_a_newer_version_on_a_later_page_is_kept_beside_the_older(server, run, i
     assert ids("Condition").count("c0") == 2
 
 
+def test_rows_of_other_types_are_left_out(server, run, ids):
+    """A server that ignores what it was asked may answer with anything; only what was asked for counts."""
+    strange = [{"resource": row} for row in resources("Observation", 3)]
+    server.fail("/fhir/Condition", page("Condition", 0, 25, more=strange))
+    report = run()
+    assert report.incomplete is None
+    assert report.counts == {"Patient": 7, "Condition": 25}
+    assert ids("Condition") == [f"c{number}" for number in range(25)]
+
+
 def test_pages_in_a_circle_are_left(server, run):
     circle = [page("Condition", 0, 10, following="/fhir/Condition?page=0")] * 2
     server.fail("/fhir/Condition", *circle, *circle)

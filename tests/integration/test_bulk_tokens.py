@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 from faulty_server import Answer, as_json, faulty_server
+from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+from screens import call
 
 from cds_service.clock import now
 from cds_service.errors import ConfigurationError, RemoteError
 from cds_service.fhir.bulk import download
-from cds_service.fhir.smart import Credentials
+from cds_service.fhir.smart import Credentials, read_key
 from cds_service.fhir.waiting import Patience
 
 pytestmark = pytest.mark.integration
@@ -85,6 +87,25 @@ def test_a_key_that_cannot_be_used_is_told_by_its_setting(run, tmp_path, text):
     (tmp_path / "other").write_bytes(text)
     with pytest.raises(ConfigurationError, match="CDS_FHIR_PRIVATE_KEY_FILE holds no private key"):
         run(key="other")
+
+
+def test_the_public_half_can_be_registered_under_the_name_it_signs_with(tmp_path, capsys):
+    """What `cds-service jwks` prints is the key, and the kid, by which a server checks an assertion."""
+    key = ECKey.generate_key("P-384")
+    (tmp_path / "key.pem").write_bytes(key.as_pem(private=True))
+    assert call("jwks", tmp_path / "key.pem") == 0
+    printed = capsys.readouterr().out
+    (public,) = json.loads(printed)["keys"]
+    assert (public["kty"], public["crv"], public["alg"], public["use"]) == ("EC", "P-384", "ES384", "sig")
+    assert '"d"' not in printed
+    assertion = read_key(tmp_path / "key.pem").assertion("client", "https://ehr.example/token", now())
+    found = jwt.decode(assertion, ECKey.import_key(public), algorithms=["ES384"])
+    assert found.header["kid"] == public["kid"] == key.thumbprint()
+
+
+def test_without_a_key_jwks_says_what_to_do(capsys):
+    assert call("jwks") == 2
+    assert "CDS_FHIR_PRIVATE_KEY_FILE" in capsys.readouterr().err
 
 
 def test_a_key_file_that_is_missing_is_told_by_its_setting(run):
