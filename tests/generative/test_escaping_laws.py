@@ -52,3 +52,11 @@ def test_the_result_is_one_line_and_links_nothing(words: str) -> None:
     assert "<" not in escaped
     assert ">" not in escaped
     assert not re.search(r"(?i)https?:|javascript:|www\.|@", escaped)
+
+
+def test_an_apostrophe_inside_a_word_stays_one() -> None:
+    assert escape_markdown("Patient's condition") == "Patient's condition"
+
+
+def test_any_other_quote_is_an_entity() -> None:
+    assert escape_markdown("'a' b'") == "&#39;a&#39; b&#39;"
