@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -49,8 +48,8 @@ class Nights:
 
 
 @pytest.fixture
-def nights() -> Iterator[Nights]:
-    yield Nights()
+def nights() -> Nights:
+    return Nights()
 
 
 def rows(**changed: int) -> dict[str, int]:
