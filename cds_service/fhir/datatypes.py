@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
 from msgspec.json import Decoder
+from msgspec.structs import force_setattr
 
 
 class Element(Struct, rename="camel", gc=False):
@@ -16,7 +17,7 @@ class Element(Struct, rename="camel", gc=False):
 
 
 class DataType(Struct, rename="camel", gc=False, frozen=True):
-    """The same for what has no identity. Its value may be a key, but for a signaling NaN, which has no hash."""
+    """The same for what has no identity: what is worked out of one is remembered by its value."""
 
 
 class Coding(DataType, frozen=True):
@@ -74,6 +75,7 @@ class Quantity(DataType, frozen=True):
     """An amount: exact value, comparator, unit in words, system and code of the unit.
 
     `value` may be a NaN or an infinity where a sender wrote such a string: check `is_finite()`.
+    A signaling NaN, which can be neither compared nor be part of a key, is read as a quiet one.
     """
 
     value: Decimal | None = None
@@ -81,6 +83,10 @@ class Quantity(DataType, frozen=True):
     unit: str | None = None
     system: str | None = None
     code: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.value is not None and self.value.is_snan():
+            force_setattr(self, "value", Decimal("NaN"))
 
 
 class Range(DataType, frozen=True):

@@ -140,10 +140,7 @@ def _ranges(result: Result, test: _Measured, unit: str | None, context: ReadingC
     if not listed:
         return ()
     spelling = (unit, listed)
-    try:
-        found = test.ranges.get(spelling)
-    except TypeError:  # a signaling NaN among the limits
-        return read_ranges(result.of, test.analyte, unit, test.code, context)
+    found = test.ranges.get(spelling)
     if found is None:
         limits = read_ranges(result.of, test.analyte, unit, test.code, context)
         found = Remembered.keep(test.ranges, spelling, limits)
