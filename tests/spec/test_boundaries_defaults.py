@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from build import day, disease_rules, facts, primary
+from build import day, disease_rules, ecog, facts, primary
 from lesion_tables import TODAY, record, trial
 from tables import each_row
 
@@ -103,3 +103,17 @@ def test_an_assessment_that_nobody_versioned_says_no_version() -> None:
 def test_a_criterion_that_there_is_not_is_named() -> None:
     with pytest.raises(KeyError, match="nothing-of-the-kind"):
         assess(trial(), facts(primary()), day(TODAY)).verdict("nothing-of-the-kind")
+
+
+def test_a_verdict_carries_what_would_settle_it() -> None:
+    found = assess(trial(), facts(primary()), day(TODAY)).verdict("ecog")
+    assert [(item.what, item.how, str(item.opens), str(item.closes)) for item in found.missing] == [
+        ("ECOG performance status", "a score within 90 days", "2026-08-24", "2026-11-22")
+    ]
+
+
+def test_a_pass_holds_until_the_day_on_which_it_changes_not_the_first_on_which_anything_expires() -> None:
+    """The older score expires on 30 November and changes nothing; the newer one holds for 90 days."""
+    known = facts(primary(), ecog(1, on="2026-09-01", ref="older"), ecog(1, on="2026-11-10", ref="newer"))
+    found = assess(trial(), known, day(TODAY)).verdict("ecog")
+    assert (found.outcome.value, str(found.valid_until)) == ("pass", "2027-02-08")
