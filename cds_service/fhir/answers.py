@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.domain.facts import Kind, PatientFacts
-from cds_service.fhir.bundles import Found
+from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.reading import read_patient
 from cds_service.screening.ports import Deliveries
 
@@ -37,5 +37,5 @@ def _of_strangers(patient_id: str, deliveries: Deliveries[Found], catalog: Catal
     for kind, delivery in deliveries.items():
         if kind is not Kind.PATIENT and delivery.resources:
             alone = read_patient([*person, *delivery.resources], catalog, patient=patient_id)
-            if alone.dropped >= len(delivery.resources):
+            if alone.dropped >= sum(1 for _ in open_all(delivery.resources)):
                 yield kind

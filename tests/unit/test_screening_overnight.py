@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from build import disease_rules
 from nights import DAY, EHR, NIGHT, FakeEngine, names, screened
 
 from cds_service.domain.trials import Trial
@@ -15,7 +16,9 @@ from cds_service.screening.overnight import BeliefRules, Changes, Done, Order, S
 from cds_service.screening.runs import RunState, Saved
 from cds_service.store.memory_worklists import MemoryWorklist
 
-TRIAL = Trial("extend-op", "1", "A trial", "EXTEND-OP", "NCT1", "https://registry.example", criteria=(), digest="d1")
+TRIAL = Trial(
+    "extend-op", "1", "A trial", "EXTEND-OP", "NCT1", "https://registry.example", (), disease_rules(), digest="d1"
+)
 UNSURE = {"ecog": "unknown"}
 FAILS = {"age": "fail"}
 
