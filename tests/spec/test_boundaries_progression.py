@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import build
 import pytest
 from build import day, measured, procedure
 from lesion_tables import BASELINE, EARLIER, TODAY, case_of, record, status
@@ -336,3 +337,15 @@ def test_lesions_treated_before_are_told_with_the_count(row: dict[str, str]) -> 
     told = "; not counted after earlier local therapy: left lung (20 mm to 30 mm"
     assert found.outcome.value == "pass"
     assert (told in found.reason) is (row["tail"] == "yes")
+
+
+@each_row("""
+    said on    | verdict
+    2026-11-10 | pass
+    2026-11-09 | unknown
+""")
+def test_a_statement_is_anchored_to_the_latest_scan_where_no_reading_has_a_day(row: dict[str, str]) -> None:
+    chest = build.scan("CT chest", on="2026-11-10")
+    undated = [build.lesion("liver", ref="l1"), measured(lesion="l1", on=None, long=20)]
+    said = [status("progressive", on=row["said on"])]
+    assert progression(record("", chest, *undated, scans=False, statuses=said)).outcome.value == row["verdict"]
