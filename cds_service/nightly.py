@@ -117,7 +117,7 @@ def screen(
                 as_of=request.as_of,
                 base=brought.base,
                 since=None if brought.anew else request.since,
-                resume=interrupted,
+                resume=request.resume if on_spark else interrupted,
                 options=Options(workers=settings.screen_workers or os.cpu_count() or 1),
                 source_problems=brought.problems,
                 rows_in_full=brought.rows_in_full,

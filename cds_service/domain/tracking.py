@@ -98,11 +98,22 @@ def _shared_by_different(lesions: Sequence[Lesion], measurements: Sequence[Lesio
         for name in reading.identifiers if reading.lesion else ():
             bearers[name].setdefault(reading.lesion or "", reading.site)
     several = {name: places for name, places in bearers.items() if len(places) > 1}
-    return frozenset(
+    different = frozenset(
         name
         for name, places in several.items()
         if _in_two_places(places.values()) or _read_together(places, measurements)
     )
+    return different | _in_two_places_on_one_day(measurements)
+
+
+def _in_two_places_on_one_day(measurements: Iterable[LesionMeasurement]) -> frozenset[str]:
+    """Identifiers of readings that name no lesion, given on one day to places that cannot be one: numbers of an organ."""
+    places: dict[tuple[str, object], list[Site]] = defaultdict(list)
+    for reading in measurements:
+        if not reading.lesion:
+            for name in reading.identifiers:
+                places[name, reading.date].append(reading.site)
+    return frozenset(name for (name, _), sites in places.items() if _in_two_places(sites))
 
 
 def _in_two_places(places: Iterable[Site]) -> bool:

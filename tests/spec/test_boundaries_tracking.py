@@ -76,6 +76,9 @@ def sizes(found: list[TrackedLesion]) -> str:
     a x#1 = liver; b x#1 = liver     | a baseline; b baseline                                 | 1 1  | read on one day
     a x#1 = liver                    | earlier x#1; baseline x#1                              | 2    | the identifier alone
                                      | earlier x#1 = liver; baseline x#1 = liver; baseline x#2 = liver | 2 1 | identifiers tell two of a place apart
+                                     | baseline x#1 = liver; baseline x#1 = lung left         | 1 1  | two places on one day: numbered anew in each organ
+                                     | earlier x#1 = liver; earlier x#1 = lung left; baseline x#1 = liver; baseline x#1 = lung left | 2 2 | then place and side tell
+                                     | earlier x#1 = chest; baseline x#1 = lung left          | 2    | worded otherwise on another day
     a = liver; b = liver             | a earlier; b baseline                                  | 2    | new structure at each scan, one place
     a = liver; b = liver             | a earlier; b earlier                                   | 1 1  | read on one day
     a = liver; b = liver             | a earlier; a baseline; b before                        | 2 1  | one is followed, the other has its own name
