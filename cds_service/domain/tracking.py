@@ -107,7 +107,7 @@ def _shared_by_different(lesions: Sequence[Lesion], measurements: Sequence[Lesio
 
 
 def _in_two_places_on_one_day(measurements: Iterable[LesionMeasurement]) -> frozenset[str]:
-    """Identifiers of readings that name no lesion, given on one day to places that cannot be one: numbers of an organ."""
+    """Identifiers of readings that name no lesion, given on one day to places that cannot be one."""
     places: dict[tuple[str, object], list[Site]] = defaultdict(list)
     for reading in measurements:
         if not reading.lesion:
