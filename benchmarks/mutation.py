@@ -276,7 +276,7 @@ class _Run:
         self._saved = time.monotonic()
 
 
-_OF_READING = ("facts", "dates", "quantities", "codes")
+_OF_READING = ("facts", "evidence", "diagnoses", "observations", "dates", "quantities", "codes")
 """Modules of the domain that make a record into facts; mutants of all others leave what was read as it is."""
 
 

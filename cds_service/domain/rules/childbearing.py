@@ -396,6 +396,6 @@ def _settles(rule: NotPregnant, potential: _Potential, signs: _Signs, as_of: AsO
         return (Missing("breastfeeding or pregnancy", "confirm that it has ended"),)
     if not potential.test_helps:
         return potential.settles
-    opens = days_after(as_of.day, -rule.test_within_days)
-    how = f"serum or urine test within {rule.test_within_days} days"
-    return (Missing("pregnancy test", how, opens, as_of.day), *potential.settles)
+    days = rule.test_within_days
+    test = Missing("pregnancy test", f"serum or urine test within {days} days", days_after(as_of.day, -days), as_of.day)
+    return (test, *potential.settles)
