@@ -27,6 +27,7 @@ from cds_service.fhir.resources import READ_TYPES
 MOST_BYTES = 4 << 30
 _CHUNK = 1 << 16
 _SUFFIXES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
+_KIND = re.compile(r"(?:^|[^A-Za-z])([A-Z][A-Za-z]{2,40})(?=[^A-Za-z]|$)")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _MARK = b"\xef\xbb\xbf"
 _whole = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
@@ -43,6 +44,12 @@ class Placed:
     where: str
     broken: str | None = None
     whole_file: bool = False
+
+
+def kind_of(name: str) -> str:
+    """The resource type that a file's name tells ("Condition.ndjson", "1.Condition-000.ndjson"), "" for none."""
+    found = _KIND.search(name)
+    return found[1] if found else ""
 
 
 def read_files(source: str, stdin: BinaryIO | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Placed]:

@@ -7,7 +7,8 @@ Resources stay bytes; nothing is validated.
 
 What a source may hold besides, and what becomes of it: a broken line whose subject is still
 legible goes to that patient, whose kind is then not retrieved; one that names nobody is a
-note on the run; so it is with a damaged file of a folder. A patient who is only referenced is
+note on the run; so it is with a damaged file of a folder, unless its name says that it held
+one type of everybody: that kind is then in doubt for all. A patient who is only referenced is
 counted, not assessed (ruling 19).
 """
 
@@ -26,7 +27,7 @@ from cds_service.errors import NoPatient
 from cds_service.fhir.belonging import place
 from cds_service.fhir.bundles import Found
 from cds_service.fhir.decoding import UNREADABLE, Json, decode, encoded, fragment
-from cds_service.fhir.files import MOST_BYTES, Placed, read_files
+from cds_service.fhir.files import MOST_BYTES, Placed, kind_of, read_files
 from cds_service.fhir.reading import read_patient
 from cds_service.fhir.references import split
 from cds_service.fhir.resources import READ_TYPES, Head, Patient
@@ -134,6 +135,7 @@ class _Gathering:
         self.shared: dict[str, Json] = {}
         self.notes: list[DataQuality] = []
         self.left_out = 0
+        self.cut_short: set[str] = set()
 
     def take(self, placed: Placed) -> None:
         """Put one resource where it belongs."""
@@ -166,16 +168,22 @@ class _Gathering:
             self.about.append((Found(kind, found.raw), legible.subjects))
 
     def _take_damaged(self, placed: Placed) -> None:
-        """A file that cannot be read: those whom its bytes still name are in doubt, of the kind it began with."""
+        """A file that cannot be read: those whom its bytes still name are in doubt, of the kind it began with.
+
+        A file named for a type is a part of everybody's record (CRITERIA, "cut short"): all are in doubt.
+        """
         self.left_out += 1
         why = f"this file could not be read and is left out: {placed.broken}; export or fetch it again"
         self.notes.append(DataQuality(placed.where, why))
+        named = kind_of(placed.where.rpartition("/")[2])
+        if named in READ_TYPES:
+            self.cut_short.add(named)
+            return
         raw = bytes(placed.found.raw)
         legible = fragment(raw)
         kind = legible.kind if raw.lstrip()[:1] == b"{" and legible.kind in READ_TYPES else ""
         for subject in legible.subjects:
-            trace = encoded({"resourceType": kind, "subject": {"reference": subject}})
-            self.about.append((Found(kind, trace[:-1]), (subject,)))
+            self.about.append((_trace(kind, subject), (subject,)))
 
     def _take_patient(self, found: Found, head: Head) -> None:
         base, url_name = split(found.full_url) if found.full_url else ("", "")
@@ -225,6 +233,9 @@ class _Gathering:
                 owners = set(records) if len(records) == 1 else owners
             for owner in owners:
                 records[owner].append(found)
+        for kind in sorted(self.cut_short):
+            for key, own in records.items():
+                own.append(_trace(kind, key[1]))
         self._place_nobodys(records, called)
         self._note_absent(absent, called)
         patients = tuple(PatientRecord(key[1], tuple(own), self._address(key, records)) for key, own in records.items())
@@ -277,6 +288,11 @@ class _Gathering:
             return exact[0]
         fitting = [key for key in keys if not server or not key[0] or not base]
         return fitting[0] if len(fitting) == 1 else None
+
+
+def _trace(kind: str, subject: str) -> Found:
+    """What stands for a resource of a patient that was there and is beyond reading."""
+    return Found(kind, encoded({"resourceType": kind, "subject": {"reference": subject}})[:-1])
 
 
 def _replacements(found: Found) -> Iterator[str]:

@@ -6,7 +6,6 @@ is a piece by itself. A piece holds the lines that begin in it.
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from cds_service.errors import SourceError
+from cds_service.fhir.files import kind_of
 
 SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 LONGEST_LINE = 64 << 20
@@ -22,7 +22,6 @@ PIECE_BYTES = 32 << 20
 NOT_RESOURCES = frozenset({"truth.ndjson"})
 
 _BLOCK = 1 << 20
-_KIND = re.compile(r"(?:^|[^A-Za-z])([A-Z][A-Za-z]{2,40})(?=[^A-Za-z]|$)")
 _MARK = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 """How a gzipped file begins, whatever its name."""
@@ -85,12 +84,6 @@ def is_source(name: str) -> bool:
     """Whether a file of this name (without its folder) holds resources."""
     lower = name.lower()
     return lower.endswith(SUFFIXES) and not lower.startswith(".") and lower not in NOT_RESOURCES
-
-
-def kind_of(name: str) -> str:
-    """The resource type that a file's name tells, "" for none."""
-    found = _KIND.search(name)
-    return found[1] if found else ""
 
 
 def _source_file(path: Path, folder: Path) -> SourceFile:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from cds_service.errors import SourceError
 from cds_service.fhir.decoding import type_of
+from cds_service.fhir.files import kind_of
 from cds_service.fhir.resources import READ_TYPES
-from cds_service.population.files import GZIP, LONGEST_LINE, SourceFile, is_source, kind_of, unzipped
+from cds_service.population.files import GZIP, LONGEST_LINE, SourceFile, is_source, unzipped
 from cds_service.population.spark_session import spark_failures
 
 if TYPE_CHECKING:

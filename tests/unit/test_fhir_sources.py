@@ -179,6 +179,29 @@ def test_of_a_damaged_resource_only_its_kind_is_in_doubt(tmp_path):
     assert a.missing_kind(Kind.OBSERVATIONS) is None
 
 
+@pytest.mark.parametrize("name", ["Condition.ndjson.gz", "2.Condition-001.ndjson.gz"])
+def test_a_damaged_file_of_a_type_leaves_that_kind_open_for_everybody(tmp_path, name):
+    (tmp_path / "b.ndjson").write_bytes(lines(*TWO, of("b", platelets())))
+    (tmp_path / "Condition-000.ndjson").write_bytes(lines(of("a", condition()), of("b", condition())))
+    (tmp_path / name).write_bytes(gzip.compress(lines(of("a", condition())))[:-4])
+    source = read_source(str(tmp_path))
+    for record in source.patients:
+        facts = source.facts(record, catalog())
+        assert facts.missing_kind(Kind.CONDITIONS) == "one Condition could not be read"
+        assert facts.missing_kind(Kind.OBSERVATIONS) is None
+        assert len(facts.conditions) == 1
+    assert source.left_out == 1
+
+
+def test_a_damaged_file_of_medications_leaves_the_drugs_open(tmp_path):
+    (tmp_path / "b.ndjson").write_bytes(lines(*TWO))
+    (tmp_path / "Medication.ndjson").write_bytes(b'{"resourceType": "Medication", "id"')
+    source = read_source(str(tmp_path))
+    facts = source.facts(source.patients[0], catalog())
+    assert facts.missing_kind(Kind.MEDICATIONS) is not None
+    assert facts.missing_kind(Kind.CONDITIONS) is None
+
+
 def test_a_damaged_file_of_an_unknown_patient_touches_nobody(tmp_path):
     (tmp_path / "b.ndjson").write_bytes(lines(patient("b")))
     (tmp_path / "c.json").write_bytes(
