@@ -129,7 +129,7 @@ class _Finder(cst.CSTVisitor):
         if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "assert_never":
             return False
         if isinstance(node, cst.ClassDef) and any(
-            b.value.value == "Enum" for b in node.bases if isinstance(b.value, cst.Name)
+            b.value.value in ("Enum", "Term") for b in node.bases if isinstance(b.value, cst.Name)
         ):
             return False
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
