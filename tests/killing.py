@@ -5,28 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from command_line import call
 from sqlalchemy import Engine, event
 
-from cds_service import cli
-
 _FORK = multiprocessing.get_context("fork")
-
-
-def call(*words: str) -> int:
-    """The exit code of the command line, run here."""
-    before, sys.argv = sys.argv, ["cds-service", *words]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def at_file(step: Callable[[], None]) -> None:

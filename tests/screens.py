@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import call
 
-from cds_service import cli
 from cds_service.sandbox.roster import sandbox_records
 from cds_service.store.opening import RunStore, open_runs
 
@@ -37,19 +36,6 @@ def lay_out(folder: Path, resources: Iterable[Mapping[str, Any]]) -> Path:
     for kind, lines in by_type.items():
         (folder / f"{kind}.ndjson").write_text("\n".join(lines) + "\n")
     return folder
-
-
-def call(*words: object) -> int:
-    """The exit code of the command line."""
-    before = sys.argv
-    sys.argv = ["cds-service", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 class Hospital:

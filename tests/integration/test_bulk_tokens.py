@@ -6,10 +6,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from command_line import call
 from faulty_server import Answer, as_json, faulty_server
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
-from screens import call
 
 from cds_service.clock import now
 from cds_service.errors import ConfigurationError, RemoteError

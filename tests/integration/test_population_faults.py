@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import call
 from populations import CANDIDATE, DAY, Night, candidate, evaluated, lay_out, line, lines_by_type, night, somebody
 
-from cds_service import cli
 from cds_service.errors import SourceError
 from cds_service.population.local import Options
 from cds_service.sandbox.population.generating import generate
@@ -51,18 +51,6 @@ def screened(tmp_path: Path) -> Screen:
         return found
 
     return screen
-
-
-def call(*words: str) -> int:
-    """The exit code of the command line."""
-    before, sys.argv = sys.argv, ["cds-service", *words]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def place(lines: list[bytes], words: bytes) -> int:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from killing import at_file, at_statement, call, killed_at, steps_of
+from command_line import call
+from killing import at_file, at_statement, killed_at, steps_of
 from populations import DAY
 
 from cds_service.sandbox.population.generating import generate

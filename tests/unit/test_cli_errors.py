@@ -13,24 +13,12 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
+from command_line import call
 
-from cds_service import bootstrap, cli
+from cds_service import bootstrap
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "example-bundle.json"
 PATIENT = {"resourceType": "Patient", "id": "one", "birthDate": "1960-01-01"}
-
-
-def call(*words: str) -> int:
-    """The exit code of the command line."""
-    before = sys.argv
-    sys.argv = ["cds-service", *words]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from test_cli_errors import call
+from command_line import call
 
 from cds_service.errors import CdsServiceError, ConfigurationError, RemoteError, SourceError, UsageError
 from cds_service.population import spark_session

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import pytest
 import typer
+from command_line import call
 from nights import run, screened, stored
-from screens import Hospital, call
+from screens import Hospital
 
 from cds_service.cli import app
 from cds_service.screening.runs import RunState

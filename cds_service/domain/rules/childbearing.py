@@ -11,17 +11,8 @@ from cds_service.domain.case import Case
 from cds_service.domain.codes import Meaning, MeaningBasis, of_concept
 from cds_service.domain.criteria import NotPregnant, Outcome
 from cds_service.domain.dates import AsOf, PartialDate, days_after
-from cds_service.domain.facts import (
-    Answer,
-    Condition,
-    DataQuality,
-    Evidence,
-    Kind,
-    LabResult,
-    Person,
-    Sex,
-    StatusObservation,
-)
+from cds_service.domain.evidence import DataQuality, Evidence, Kind
+from cds_service.domain.facts import Answer, Condition, LabResult, Person, Sex, StatusObservation
 from cds_service.domain.limits import below
 from cds_service.domain.making import quick_to_make
 from cds_service.domain.results import Decision, decide, latest_within, shown, sort_results, upper_limits
