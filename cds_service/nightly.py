@@ -259,6 +259,9 @@ class _Mirror:
             return self._full()
         name = f"{len(earlier):03d}"
         report = self._download(name, since)
+        if _lacked(earlier) - report.unavailable.keys():
+            # Of a type given again the changes alone would pass for all there is.
+            return self._full()
         folders = (*earlier, self._folder / name)
         struck = strike_all(folders[:-1], report)
         return self._brought(folders, report, anew=struck)
@@ -314,6 +317,12 @@ class _Mirror:
         # A night without changes leaves a folder without files.
         filled = tuple(folder for folder in folders if any(folder.glob("*.ndjson*")))
         return _Brought(filled, _source(self._request), _base(self._request), problems, lacking, full.counts, anew)
+
+
+def _lacked(folders: Sequence[Path]) -> frozenset[str]:
+    """The resource types that the server did not give in one of these downloads."""
+    reports = map(read_report, folders)
+    return frozenset(kind for report in reports if report is not None for kind in report.unavailable)
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import signal
 import subprocess
@@ -144,6 +145,29 @@ def test_a_server_since_last_has_the_list_of_a_run_over_everybody(hospital, cont
         # Everything again is no drop against everything with changes laid over it.
         assert hospital.screen(base, "--method", method, day=DAY + timedelta(days=23)) == 0
         assert runs_of(hospital)[0].counts.rows == everything
+
+
+def never_gave(hospital: Hospital, kind: str) -> None:
+    """Leave the full download as a server leaves it that does not let this client read a type."""
+    (record,) = hospital.folder.glob("work/downloads/*/000/download.json")
+    told = json.loads(record.read_text())
+    told["report"]["unavailable"] = {kind: "the server does not grant this client its scope"}
+    told["report"]["counts"].pop(kind)
+    record.write_text(json.dumps(told))
+    for path in record.parent.glob(f"{kind}.*"):
+        path.unlink()
+
+
+def test_a_type_that_a_server_gives_at_last_is_had_in_full(hospital, control) -> None:
+    with embedded_fhir_server(RECORDS) as base:
+        assert hospital.screen(base) == 0
+        everything = runs_of(hospital)[0].counts.rows
+        never_gave(hospital, "Procedure")
+        tomorrow = DAY + timedelta(days=1)
+        assert hospital.screen(base, "--since", "last", "--accept-drop", day=tomorrow) == 0
+        assert control.screen(base, day=tomorrow) == 0
+    assert hospital.rows() == control.rows()
+    assert runs_of(hospital)[0].counts.rows == everything
 
 
 def test_an_incomplete_run_says_so_and_keeps_the_list(tmp_path, hospital, capsys) -> None:
