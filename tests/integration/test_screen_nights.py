@@ -170,6 +170,21 @@ def test_a_type_that_a_server_gives_at_last_is_had_in_full(hospital, control) ->
     assert runs_of(hospital)[0].counts.rows == everything
 
 
+def test_who_joins_a_group_is_had_in_full(hospital, control) -> None:
+    listed = [one["id"] for one in RECORDS if one["resourceType"] == "Patient"]
+    members = [{"entity": {"reference": f"Patient/{identity}"}} for identity in listed]
+    group = {"resourceType": "Group", "id": "g1", "type": "person", "actual": True, "member": members[:-3]}
+    tomorrow = DAY + timedelta(days=1)
+    with embedded_fhir_server([*RECORDS, group]) as base:
+        assert hospital.screen(base, "--group", "g1") == 0
+        joined = httpx.put(f"{base}/Group/g1", json=group | {"member": members}, trust_env=False)
+        assert joined.status_code == 200
+        assert hospital.screen(base, "--group", "g1", "--since", "last", day=tomorrow) == 0
+        assert control.screen(base, "--group", "g1", day=tomorrow) == 0
+    assert runs_of(hospital)[0].counts.patients == len(listed)
+    assert hospital.rows() == control.rows()
+
+
 def test_an_incomplete_run_says_so_and_keeps_the_list(tmp_path, hospital, capsys) -> None:
     folder = lay_out(tmp_path / "data", RECORDS)
     assert hospital.screen(folder) == 0
