@@ -17,7 +17,7 @@ from cds_service.config import Settings
 from cds_service.domain.facts import Kind
 from cds_service.errors import ConfigurationError, IncompleteRun, UsageError
 from cds_service.fhir.download_record import FILE as RECORD
-from cds_service.fhir.download_record import DownloadReport, read_report
+from cds_service.fhir.download_record import DownloadReport, read_given, read_report
 from cds_service.fhir.download_record import Progress as Downloading
 from cds_service.fhir.exchange import check_base
 from cds_service.fhir.reading import KIND_OF
@@ -259,6 +259,9 @@ class _Mirror:
             return self._full()
         name = f"{len(earlier):03d}"
         report = self._download(name, since)
+        if _lacked(earlier) - report.unavailable.keys():
+            # Of a type given again the changes alone would pass for all there is.
+            return self._full()
         folders = (*earlier, self._folder / name)
         struck = strike_all(folders[:-1], report)
         return self._brought(folders, report, anew=struck)
@@ -278,8 +281,13 @@ class _Mirror:
         return found
 
     def _since(self, earlier: list[Path]) -> datetime | None:
-        """The server's instant from which changes are asked for; None for everything."""
-        report = read_report(earlier[-1]) if earlier and self._request.since is not None else None
+        """The server's instant from which changes are asked for; None for everything.
+
+        Of who joined a Group since then a server need not give what is older, so a Group is had in full.
+        """
+        if self._request.since is None or self._request.group is not None:
+            return None
+        report = read_report(earlier[-1]) if earlier else None
         if report is None or report.incomplete or not report.transaction_time or len(earlier) > MOST_CHANGES:
             return None
         return datetime.fromisoformat(report.transaction_time)
@@ -314,6 +322,11 @@ class _Mirror:
         # A night without changes leaves a folder without files.
         filled = tuple(folder for folder in folders if any(folder.glob("*.ndjson*")))
         return _Brought(filled, _source(self._request), _base(self._request), problems, lacking, full.counts, anew)
+
+
+def _lacked(folders: Sequence[Path]) -> frozenset[str]:
+    """The resource types that one of these downloads was not given, or, by an older release, did not ask for."""
+    return frozenset(kind for folder in folders for kind in READ_TYPES.keys() - read_given(folder))
 
 
 def strike_all(folders: tuple[Path, ...], report: DownloadReport) -> bool:

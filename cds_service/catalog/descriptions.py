@@ -115,7 +115,7 @@ class ScanDescriptions:
         told = self._told(words)
         whole_body = _first(self.whole_body_words, told, modalities) is not None
         unfit = (phrase for phrase in self.unfit_words if not (whole_body and phrase.unless_whole_body))
-        regions = self._regions(told, modalities)
+        regions = self._regions(told, words.rfind("^") + 1, modalities)
         return SaidOfScan(
             regions=regions,
             whole_body=whole_body,
@@ -129,8 +129,9 @@ class ScanDescriptions:
         match = self.aside.search(words)
         return words[: match.start()] if match else words
 
-    def _regions(self, words: str, modalities: frozenset[Modality]) -> frozenset[Region]:
-        inner = words.rpartition("^")[2]
+    def _regions(self, words: str, behind_folder: int, modalities: frozenset[Modality]) -> frozenset[Region]:
+        """The regions words name behind the folder of protocols; none where an aside cuts them short within it."""
+        inner = words[behind_folder:]
         found: set[Region] = set()
         for phrase in self.region_words:
             if not phrase.holds_for(modalities) or phrase.regions <= found:

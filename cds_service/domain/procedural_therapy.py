@@ -1,8 +1,8 @@
 """Systemic therapy that is recorded as a procedure: what it adds to the lines.
 
 A procedure ("Chemotherapy", "Administration of a radiopharmaceutical") rarely names its drug.
-It never makes a line certain, but it may be one. Where a drug is recorded at the same time, the
-procedure is how that drug was given and adds nothing; where none is, nobody can say how many
+It never makes a line certain, but it may be one. Where a drug is recorded at the same time that it
+may speak of, the procedure is how that drug was given and adds nothing; where none is, nobody can say how many
 lines it was, and the history is not complete.
 """
 
@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cds_service.domain.codes import of_concept
+from cds_service.domain.codes import groups_of, of_concept
 from cds_service.domain.courses import Treatment
 from cds_service.domain.dates import PartialDate, days_after
 from cds_service.domain.facts import Medication, Procedure
 
 NOT_NAMED = "drug not named"
 _SUPPORTIVE = "supportive"
+_HORMONAL = frozenset({"hormone", "androgen-pathway"})
+_ENDOCRINE = "ENDOCRINE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,11 @@ def read_procedural_therapy(
     procedures: Iterable[Procedure], drugs: Sequence[Medication], within_days: int
 ) -> ProceduralTherapy:
     """The systemic therapy of a patient's procedures; `within_days` of a drug they are how it was given."""
-    acting = [drug for drug in drugs if not drug.classes <= {_SUPPORTIVE}]
     told = [(done, agents) for done in procedures if (agents := _agents(done))]
     counting = [
         (done, agents)
         for done, agents in told
-        if agents != {NOT_NAMED} or not any(_is_given_with(done.date, drug, within_days) for drug in acting)
+        if agents != {NOT_NAMED} or not any(_explains(drug, done, within_days) for drug in drugs)
     ]
     made = [(done, _treatment(done, agents)) for done, agents in counting]
     return ProceduralTherapy(
@@ -61,6 +62,18 @@ def _agents(done: Procedure) -> frozenset[str]:
     if radionuclide:
         return frozenset({"radiopharmaceutical"}) if done.completed else frozenset()
     return frozenset({NOT_NAMED}) if of_concept(done.meanings, "systemic-therapy") else frozenset()
+
+
+def _explains(drug: Medication, done: Procedure, within_days: int) -> bool:
+    """Whether a procedure may be how a drug was given: not a supportive one, nor one for a rheumatologic disease.
+
+    Of hormonal drugs only what is called endocrine: tablets of years do not explain a chemotherapy.
+    """
+    if drug.classes <= {_SUPPORTIVE} or (not drug.counts and of_concept(drug.reasons, "rheumatologic")):
+        return False
+    if drug.classes <= _HORMONAL and _ENDOCRINE not in groups_of(done.meanings, "systemic-therapy"):
+        return False
+    return _is_given_with(done.date, drug, within_days)
 
 
 def _is_given_with(day: PartialDate | None, drug: Medication, within_days: int) -> bool:

@@ -7,12 +7,13 @@ tokens left in it), and the answer does not say that there is nothing of the pat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cds_service.catalog.catalog import Catalog
 from cds_service.domain.facts import Kind, PatientFacts
 from cds_service.fhir.bundles import Found, open_all
 from cds_service.fhir.reading import read_patient
+from cds_service.fhir.sources import read_head
 from cds_service.screening.ports import Deliveries
 
 STRANGERS = "the answer holds somebody else's records only"
@@ -37,5 +38,19 @@ def _of_strangers(patient_id: str, deliveries: Deliveries[Found], catalog: Catal
     for kind, delivery in deliveries.items():
         if kind is not Kind.PATIENT and delivery.resources:
             alone = read_patient([*person, *delivery.resources], catalog, patient=patient_id)
-            if alone.dropped >= sum(1 for _ in open_all(delivery.resources)):
+            if alone.dropped >= _count(delivery.resources):
                 yield kind
+
+
+def _count(resources: Iterable[Found]) -> int:
+    """How many records there are: versions of one are one, as they are to the reading."""
+    named: set[str] = set()
+    nameless = 0
+    for found in open_all(resources):
+        head = read_head(found)
+        name = head.id or found.full_url if head is not None else found.full_url
+        if name:
+            named.add(name)
+        else:
+            nameless += 1
+    return len(named) + nameless

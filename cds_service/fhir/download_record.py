@@ -129,6 +129,14 @@ def read_report(folder: Path) -> DownloadReport | None:
     return found.report if found is not None and found.stage is Stage.COMPLETE else None
 
 
+def read_given(folder: Path) -> frozenset[str]:
+    """The resource types that a folder's finished download asked for and was given."""
+    found, report = _read(folder), read_report(folder)
+    return (
+        frozenset() if found is None or report is None else frozenset(found.request.types) - report.unavailable.keys()
+    )
+
+
 def save(folder: Path, record: Record) -> None:
     """Write the record. Raises SourceError where the disk does not take it."""
     new = folder / f"{FILE}.new"

@@ -135,16 +135,19 @@ def _changes(order: Order, last: Run | None, book: AssessmentBook) -> Changes | 
     """Whom to assess anew; None for everybody: nothing asked, no earlier run, or other rules than then.
 
     Those on the list are always assessed anew: what they still need is told with the days on
-    which it would count, and these pass without a verdict changing.
+    which it would count, and these pass without a verdict changing. So are those whom the last run
+    of this source did not find: another source's run may have had other rules.
     """
     if order.since is None or last is None or not _same_rules(order, last):
         return None
     since = None if isinstance(order.since, Since) else datetime.combine(order.since, time.min, UTC)
+    if since is not None and since > last.started_at:
+        since = None  # what changed between the last run and that day counts too: the records themselves tell it
     known = book.held(order.trial.id, order.base)
     still = {
         identity: held.record
         for identity, held in known.items()
-        if not held.listed and (held.next_change is None or held.next_change > order.as_of)
+        if held.run == last.id and not held.listed and (held.next_change is None or held.next_change > order.as_of)
     }
     return Changes(still, since)
 

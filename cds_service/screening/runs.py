@@ -92,9 +92,10 @@ class Saved:
 class Held:
     """What a current assessment rests on: the record it was made of, and the day on which it changes by time alone.
 
-    `listed`: it has a place on the list.
+    `listed`: it has a place on the list. `run` is the last run that found it so.
     """
 
     record: str
     next_change: date | None
     listed: bool = False
+    run: str = ""

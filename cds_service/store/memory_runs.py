@@ -115,7 +115,7 @@ class MemoryRuns:
     def held(self, trial: str, base: str) -> Mapping[str, Held]:
         """What the current assessments rest on."""
         return {
-            stored.patient.id: Held(stored.record, stored.summary.next_change, stored.summary.listed)
+            stored.patient.id: Held(stored.record, stored.summary.next_change, stored.summary.listed, stored.last_run)
             for stored in self.current(trial, base)
             if stored.standing is Standing.CURRENT
         }

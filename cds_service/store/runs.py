@@ -195,7 +195,7 @@ _AGAIN = (
 )
 
 
-_HELD = ("patient_id", "record", "next_change", "listed")
+_HELD = ("patient_id", "record", "next_change", "listed", "last_run")
 
 
 class SqlAssessments:
@@ -245,7 +245,7 @@ class SqlAssessments:
         )
         with self._reading() as connection:
             found = connection.execute(statement)
-            return {row.patient_id: Held(row.record, row.next_change, row.listed) for row in found}
+            return {row.patient_id: Held(row.record, row.next_change, row.listed, row.last_run) for row in found}
 
     def history(self, patient: PatientKey, trial: str) -> tuple[Stored, ...]:
         """All assessments of a patient, the first one first."""

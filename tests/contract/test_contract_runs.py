@@ -156,8 +156,8 @@ class TestAssessments:
     def test_what_is_held_is_the_record_and_the_day_on_which_it_changes(self, nights: RunStore) -> None:
         stored(nights, run("r1"), screened("anna", record="d1", next_change=date(2026, 12, 9)), screened("bert", FAILS))
         assert nights.book.held(TRIAL, EHR) == {
-            "anna": Held("d1", date(2026, 12, 9), listed=True),
-            "bert": Held("bert", None, listed=False),
+            "anna": Held("d1", date(2026, 12, 9), listed=True, run="r1"),
+            "bert": Held("bert", None, listed=False, run="r1"),
         }
         assert nights.book.held(TRIAL, "") == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import signal
 import subprocess
@@ -144,6 +145,44 @@ def test_a_server_since_last_has_the_list_of_a_run_over_everybody(hospital, cont
         # Everything again is no drop against everything with changes laid over it.
         assert hospital.screen(base, "--method", method, day=DAY + timedelta(days=23)) == 0
         assert runs_of(hospital)[0].counts.rows == everything
+
+
+def never_gave(hospital: Hospital, kind: str) -> None:
+    """Leave the full download as a server leaves it that does not let this client read a type."""
+    (record,) = hospital.folder.glob("work/downloads/*/000/download.json")
+    told = json.loads(record.read_text())
+    told["report"]["unavailable"] = {kind: "the server does not grant this client its scope"}
+    told["report"]["counts"].pop(kind)
+    record.write_text(json.dumps(told))
+    for path in record.parent.glob(f"{kind}.*"):
+        path.unlink()
+
+
+def test_a_type_that_a_server_gives_at_last_is_had_in_full(hospital, control) -> None:
+    with embedded_fhir_server(RECORDS) as base:
+        assert hospital.screen(base) == 0
+        everything = runs_of(hospital)[0].counts.rows
+        never_gave(hospital, "Procedure")
+        tomorrow = DAY + timedelta(days=1)
+        assert hospital.screen(base, "--since", "last", "--accept-drop", day=tomorrow) == 0
+        assert control.screen(base, day=tomorrow) == 0
+    assert hospital.rows() == control.rows()
+    assert runs_of(hospital)[0].counts.rows == everything
+
+
+def test_who_joins_a_group_is_had_in_full(hospital, control) -> None:
+    listed = [one["id"] for one in RECORDS if one["resourceType"] == "Patient"]
+    members = [{"entity": {"reference": f"Patient/{identity}"}} for identity in listed]
+    group = {"resourceType": "Group", "id": "g1", "type": "person", "actual": True, "member": members[:-3]}
+    tomorrow = DAY + timedelta(days=1)
+    with embedded_fhir_server([*RECORDS, group]) as base:
+        assert hospital.screen(base, "--group", "g1") == 0
+        joined = httpx.put(f"{base}/Group/g1", json=group | {"member": members}, trust_env=False)
+        assert joined.status_code == 200
+        assert hospital.screen(base, "--group", "g1", "--since", "last", day=tomorrow) == 0
+        assert control.screen(base, "--group", "g1", day=tomorrow) == 0
+    assert runs_of(hospital)[0].counts.patients == len(listed)
+    assert hospital.rows() == control.rows()
 
 
 def test_an_incomplete_run_says_so_and_keeps_the_list(tmp_path, hospital, capsys) -> None:

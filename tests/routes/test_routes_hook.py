@@ -163,6 +163,16 @@ ANSWERS_ON_CONDITIONS = [
 FAILURES: list[tuple[str, Json, dict[str, httpx.Response] | None]] = [
     ("somebody else's only", {"conditions": bundle(elses("Condition"))}, None),
     ("somebody else's only, from the server", {}, {"Condition": httpx.Response(200, json=bundle(elses("Condition")))}),
+    ("somebody else's only, twice the same", {"conditions": bundle(elses("Condition"), elses("Condition"))}, None),
+    (
+        "somebody else's only, in two versions, from the server",
+        {},
+        {
+            "Condition": httpx.Response(
+                200, json=bundle(elses("Condition"), elses("Condition") | {"meta": {"versionId": "2"}})
+            )
+        },
+    ),
     ("absent, no server", {}, None),
     ("failed at the client", {"conditions": outcome()}, None),
     ("failed inside a Bundle", {"conditions": bundle(outcome())}, None),

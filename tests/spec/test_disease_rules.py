@@ -87,6 +87,14 @@ def test_nodes_are_proof_only_where_certainly_distant(row: dict[str, str]) -> No
     assert stage_iv(primary(row["kind"]), metastasis(chain, note=row["note"])).outcome.value == row["verdict"]
 
 
+def test_a_proof_stands_only_beside_a_cancer_that_is_known_by_a_code() -> None:
+    """The same proof beside a cancer known by words may be another cancer's."""
+    found = primary("CRC", verified=None), metastasis("liver", verified=None)
+    told = "primary-cancer/PRIMARY/primary"
+    assert stage_iv(*found, condition(told, confirmation="histology", text_only=True)).outcome is Outcome.UNKNOWN
+    assert stage_iv(*found[1:], primary("CRC", verified=None, confirmation="histology")).outcome is Outcome.PASS
+
+
 def test_distant_nodes_by_general_knowledge_are_marked() -> None:
     assert "general AJCC 8 knowledge" in stage_iv(primary("CRC"), metastasis("lymph_node:para-aortic")).reason
 

@@ -289,6 +289,9 @@ def test_made_up_descriptions(row: dict[str, str]) -> None:
     PET/CT skull base to thigh vs prior PET                 | PT+CT    | CAP
     CT CAP compare with CT guided biopsy                    | CT       | unfit
     CT CHEST for PE                                         | CT       | angio
+    Abdomen Eval^Hip                                        | CT       | -
+    Thorax for nodules^Knee                                 | CT       | -
+    Abdomen^CAP compared to abdomen                         | CT       | CAP
     CT COMPARTMENT ABDOMEN                                  | CT       | A
     CT FORAMEN ABDOMEN                                      | CT       | A
 """)

@@ -207,3 +207,11 @@ def test_german_certainty(row: dict[str, str]) -> None:
 def test_letters_that_disagree_leave_it_suspected() -> None:
     both = certainly("G", "C50.9", clinicalStatus=ACTIVE, extension=[{"url": GERMAN, "valueCode": "A"}])
     assert verdict(assessed(both), "histology") == "unknown"
+
+
+def test_tissue_proof_beside_a_code_of_a_system_not_known_proves_no_other_cancer() -> None:
+    histology = {"evidence": [{"code": [concept(SNOMED, "714797009")]}]}
+    colon = condition(concept(ICD, "C18.7"), "colon", clinicalStatus=ACTIVE)
+    liver = condition(concept(ICD, "C78.7"), "liver", clinicalStatus=ACTIVE)
+    assert verdict(assessed(colon, liver, coded("local", "C43.9", **histology)), "stage-iv") == "unknown"
+    assert verdict(assessed(colon | histology, liver), "stage-iv") == "pass"

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
-from build import disease_rules, drug, evidence, facts, numbered_line, person, procedure, regimen, therapy_rules, when
+from build import (
+    disease_rules,
+    drug,
+    evidence,
+    facts,
+    meanings,
+    numbered_line,
+    person,
+    procedure,
+    regimen,
+    therapy_rules,
+    when,
+)
 from tables import each_row
 
 from cds_service.domain.cancers import CancerPicture
@@ -207,6 +220,23 @@ def test_a_supportive_drug_does_not_explain_a_chemotherapy() -> None:
     instilled = drug("mitomycin", on="2025-03-10", counts=False)
     assert counted(antiemetic, procedure(CHEMOTHERAPY, on="2025-03-10")) == (0, 1)
     assert counted(instilled, procedure(CHEMOTHERAPY, on="2025-03-10")) == (0, 0)
+
+
+@pytest.mark.parametrize("of", ["hormone", "androgen-pathway"])
+def test_a_hormonal_drug_explains_endocrine_therapy_and_no_chemotherapy(of: str) -> None:
+    sure = drug("oxaliplatin", on="2025-01-10")
+    tablets = drug("letrozole", on="2025-01-10", of=of, ongoing=True, source="statement")
+    unnamed = history(sure, tablets, procedure(CHEMOTHERAPY, on="2026-03-10"))
+    assert (unnamed.covers, len(unnamed.unnamed)) == (Truth.UNKNOWN, 1)
+    endocrine = history(sure, tablets, procedure("systemic-therapy/ENDOCRINE/not-named", on="2026-03-10"))
+    assert (endocrine.covers, endocrine.unnamed) == (Truth.TRUE, ())
+
+
+def test_a_drug_for_a_rheumatologic_disease_explains_no_chemotherapy() -> None:
+    arthritis = meanings(("rheumatologic/RHEUM/flag_review_if_active",))
+    tablets = replace(drug("methotrexate", on="2025-01-10", counts=False, ongoing=True), reasons=arthritis)
+    found = history(drug("oxaliplatin", on="2025-01-10"), tablets, procedure(CHEMOTHERAPY, on="2026-03-10"))
+    assert (found.covers, len(found.unnamed)) == (Truth.UNKNOWN, 1)
 
 
 def test_an_undated_drug_does_not_explain_a_chemotherapy() -> None:

@@ -111,6 +111,8 @@ def test_local_therapy_in_words(row: dict[str, str]) -> None:
     Chemotherapy education                                     |
     Insertion of port for chemotherapy                         |
     Allergen immunotherapy                                     |
+    Endocrine therapy                                          | systemic-therapy not-named
+    Androgen deprivation therapy                               | systemic-therapy not-named
     Hormone replacement therapy                                |
     Chemotherapy not given                                     |
     No chemotherapy                                            |

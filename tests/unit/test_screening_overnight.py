@@ -179,6 +179,21 @@ def test_since_a_day_counts_from_its_beginning(nights: Nights) -> None:
     assert nights.changes == Changes({"anna": "d"}, datetime(2026, 11, 20, tzinfo=UTC))
 
 
+def test_since_a_day_after_the_last_run_loses_nothing_between_them(nights: Nights) -> None:
+    nights.screen(FakeEngine([screened("anna", FAILS, record="d")], rows=rows()))
+    nights.screen(FakeEngine([screened("anna")], rows=rows()), since=date(2027, 1, 10), as_of=date(2027, 1, 12))
+    assert nights.changes == Changes({"anna": "d"}, None)
+
+
+def test_whom_another_source_found_is_assessed_anew(nights: Nights) -> None:
+    """She was assessed in Group a, by other rules, and joined Group b since its last run."""
+    nights.screen(FakeEngine([screened("anna", FAILS)], rows=rows()), source="a", trial=replace(TRIAL, version="0"))
+    nights.screen(FakeEngine([screened("bert", FAILS)], rows=rows()), source="b")
+    found = [screened("anna"), screened("bert", FAILS)]
+    nights.screen(FakeEngine(found, rows=rows()), source="b", since=Since.LAST_RUN)
+    assert nights.changes == Changes({"bert": "bert"})
+
+
 OTHER_RULES = [
     {"trial": replace(TRIAL, version="2")},
     {"trial": replace(TRIAL, digest="d2")},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cds_service.domain.cancers import CancerPicture
 from cds_service.domain.case import Case
-from cds_service.domain.codes import groups_of
+from cds_service.domain.codes import MeaningBasis, groups_of
 from cds_service.domain.criteria import Outcome, PrimaryCancerOf
 from cds_service.domain.dates import AsOf, PartialDate
 from cds_service.domain.facts import Condition, Evidence, Kind, Verification
@@ -114,7 +114,7 @@ def _is_ours(condition: Condition, picture: CancerPicture) -> bool:
     mine = [primary for primary in picture.primaries if primary.condition is condition]
     if any(primary.use == "other" for primary in mine):
         return not picture.types
-    return bool(mine) or any(row.concept in _CANCERS for row in condition.meanings)
+    return bool(mine) or any(row.concept in _CANCERS and row.basis is MeaningBasis.CODE for row in condition.meanings)
 
 
 def _unproven(case: Case, spread: str, evidence: tuple[Evidence, ...]) -> Finding:
