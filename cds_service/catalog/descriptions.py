@@ -22,6 +22,8 @@ _V = TypeVar("_V")
 _E = TypeVar("_E", Modality, Region)
 _REMEMBERED = 20_000
 _LONGEST = 400
+_WHOLE = 1000
+"""What takes a scan away is looked for in more of a text than what it covers; patterns may take its square in time."""
 _SECTIONS = (
     "about", "source", "guards", "modalities", "regions", "whole_body", "unfit", "angiography", "unfit_reasons",
     "organs", "no_scan",
@@ -94,13 +96,13 @@ class ScanDescriptions:
         key = (text, modalities)
         found = self._said.get(key)
         if found is None:
-            found = self._read(_plain(text), modalities)
+            found = self._read(_plain(text), _plain(text, _WHOLE), modalities)
             _remember(self._said, key, found)
         return found
 
     def unfit_reason(self, text: str) -> str | None:
         """Why a scan made for this reason cannot stand for staging, None where it can."""
-        return _first(self.reason_words, _plain(text), frozenset())
+        return _first(self.reason_words, _plain(text, _WHOLE), frozenset())
 
     def is_no_scan(self, series: str) -> bool:
         """Whether a series is a scout, a localiser or the like, and shows nothing by itself."""
@@ -110,7 +112,7 @@ class ScanDescriptions:
             _remember(self._no_scans, series, found)
         return found
 
-    def _read(self, words: str, modalities: frozenset[Modality]) -> SaidOfScan:
+    def _read(self, words: str, everything: str, modalities: frozenset[Modality]) -> SaidOfScan:
         """What was scanned stands before any aside; what makes a scan unfit may stand anywhere."""
         told = self._told(words)
         whole_body = _first(self.whole_body_words, told, modalities) is not None
@@ -119,8 +121,8 @@ class ScanDescriptions:
         return SaidOfScan(
             regions=regions,
             whole_body=whole_body,
-            unfit=_first(unfit, words, modalities),
-            angiography=_first(self.angiography_words, words, modalities) is not None,
+            unfit=_first(unfit, everything, modalities),
+            angiography=_first(self.angiography_words, everything, modalities) is not None,
             organ=None if regions else _first(self.organ_words, told, modalities),
         )
 
@@ -146,8 +148,8 @@ class ScanDescriptions:
         return denied or self.after.match(text, match.end()) is not None
 
 
-def _plain(text: str) -> str:
-    return fold(text[:_LONGEST].replace("_", " "))
+def _plain(text: str, longest: int = _LONGEST) -> str:
+    return fold(text[:longest].replace("_", " "))
 
 
 def _first(phrases: Iterable[Phrase], words: str, modalities: frozenset[Modality]) -> str | None:

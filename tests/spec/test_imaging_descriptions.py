@@ -299,6 +299,13 @@ def test_what_is_only_compared_with_or_asked_for_was_not_scanned(row: dict[str, 
     assert shown(said(row["description"], row["modality"])) == row["covers"]
 
 
+def test_what_takes_a_scan_away_may_stand_far_behind() -> None:
+    long = "CT CAP with contrast. " + "The patient was told how the scan is made. " * 12
+    assert shown(said(long, "CT")) == "CAP"
+    assert shown(said(long + "Planning.", "CT")) == "unfit"
+    assert shown(said(long + "Biopsy of the liver.", "CT")) == "unfit"
+
+
 def test_what_is_read_from_words_is_derived() -> None:
     assert all(item.derived for item in said("CT CAP", "CT").coverage)
 
