@@ -142,6 +142,8 @@ def screen(
 def _check(request: ScreenRequest) -> None:
     if request.out is not None:
         check_format(request.out)
+        if not request.out.absolute().parent.is_dir():
+            raise UsageError(f"--out {request.out}: there is no folder {request.out.parent}; make it first")
     if not request.is_server and (request.group is not None or request.method != "export"):
         raise UsageError("--group and --method go with a FHIR base URL, not with a folder")
     if request.is_address and request.engine == ENGINE:

@@ -45,6 +45,9 @@ def read_yaml(path: Path, name: str, mistakes: Mistakes) -> Block:
     """The mapping a file holds, empty after a mistake that leaves nothing to read."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        mistakes.add(name, 1, f"there is no such file ({path})")
+        return Block(1)
     except (OSError, UnicodeDecodeError) as error:
         mistakes.add(name, 1, f"cannot be read ({type(error).__name__}); it must be UTF-8 text")
         return Block(1)

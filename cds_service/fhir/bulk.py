@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cds_service.errors import SourceError, UsageError
+from cds_service.errors import RemoteError, SourceError, UsageError
 from cds_service.fhir.download_record import (
     DownloadReport,
     Progress,
@@ -149,6 +149,8 @@ class _Search:
         kinds = asked_types(record, self._tokens)
         found = search_types(self._exchange, kinds, self._folder, record.request.since, self._parallel, self._progress)
         record.report = self._report(found)
+        if found and all(searched.problem and not searched.rows for searched in found):
+            raise RemoteError(f"searching {self._exchange.base}: nothing came: {found[0].problem}")
         if not any(searched.problem for searched in found):
             record.stage = Stage.COMPLETE
         save(self._folder, record)

@@ -73,6 +73,8 @@ def find_files(folders: Iterable[Path]) -> tuple[SourceFile, ...]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
+    if folder.is_file():
+        raise SourceError(f"{folder}: this is a file; a folder of NDJSON is screened, one file is for 'evaluate'")
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder")
     for path in folder.rglob("*"):

@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from cds_service import clock
+from cds_service.errors import UsageError
 
 Json = dict[str, Any]
 ISSUER = "https://ehr.example"
@@ -68,7 +69,10 @@ def prefetch(discovery: Json, record: list[Json]) -> Json:
 
 def call(base: str, folder: Path, bundle: Path) -> None:
     """Discovery, a chart opened, feedback: what each of them is answered."""
-    key = ECKey.import_key(json.loads((folder / "private.json").read_text()))
+    try:
+        key = ECKey.import_key(json.loads((folder / "private.json").read_text()))
+    except FileNotFoundError:
+        raise UsageError(f"{folder}: there is no private.json in it; make it with 'keys {folder}'") from None
     with httpx.Client(trust_env=False, timeout=30) as http:
 
         def send(method: str, url: str, body: Json | None = None, signed: str | None = None) -> httpx.Response:
@@ -107,10 +111,17 @@ def main() -> None:
     calling.add_argument("folder", type=Path)
     calling.add_argument("bundle", type=Path, help="a Bundle of one patient's record")
     asked = parser.parse_args()
-    if asked.command == "keys":
-        make_keys(asked.folder)
-    else:
-        call(asked.base.rstrip("/"), asked.folder, asked.bundle)
+    try:
+        if asked.command == "keys":
+            make_keys(asked.folder)
+        else:
+            call(asked.base.rstrip("/"), asked.folder, asked.bundle)
+    except UsageError as error:
+        parser.error(str(error))
+    except httpx.TransportError as error:
+        parser.exit(4, f"{asked.base} cannot be reached ({type(error).__name__}): is 'cds-service serve' running?\n")
+    except OSError as error:
+        parser.error(f"{error.filename}: it cannot be read or written ({error.strerror})")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime
@@ -27,6 +28,7 @@ from cds_service.bootstrap import (
 )
 from cds_service.cds.clients import TrustedClient
 from cds_service.config import Settings, read_settings
+from cds_service.errors import ConfigurationError
 from cds_service.fhir.client import open_http
 from cds_service.store.opening import Store
 from cds_service.web import errors
@@ -143,6 +145,7 @@ def app_from_environment() -> FastAPI:
 def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
     """Serve until stopped. Raises ConfigurationError for an address that would be unsafe."""
     settings.check_address(host, workers)
+    _check_port(host, port)
     _log_to_stderr(settings)
     if workers == 1:
         _run(create_app(settings), settings, host, port)
@@ -152,6 +155,19 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers
     with TemporaryDirectory(prefix="cds-metrics-") as shared:
         os.environ[MULTIPROCESS] = shared
         _run("cds_service.web.app:app_from_environment", settings, host, port, workers)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Say in one line, before anything starts, that another program has the port."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {port} on {host} cannot be opened ({error.strerror}): choose another with --port"
+            ) from None
 
 
 def _run(app: FastAPI | str, settings: Settings, host: str, port: int, workers: int = 1) -> None:
