@@ -10,11 +10,13 @@ of names for Python itself (`__all__`, `__slots__`).
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -178,12 +180,15 @@ class _Finder(cst.CSTVisitor):
         return range(place.start.line, place.end.line + 1)
 
     def _lines(self, node: cst.CSTNode) -> range:
-        """The lines of the statement a node is in: of a compound one only its head."""
+        """The lines of the statement a node is in: of a compound one only its head.
+
+        Of a function's head all its lines: the head runs at import, what it says shows in each call.
+        """
         statement = self._statements[-1] if self._statements else node
         place = self.get_metadata(PositionProvider, statement)
         last = place.end.line
         body = getattr(statement, "body", None)
-        if isinstance(body, cst.IndentedBlock):
+        if isinstance(body, cst.IndentedBlock) and not isinstance(statement, cst.FunctionDef):
             last = self.get_metadata(PositionProvider, body.body[0]).start.line - 1
         elif isinstance(statement, cst.Match):
             last = self.get_metadata(PositionProvider, statement.cases[0]).start.line - 1
@@ -191,7 +196,9 @@ class _Finder(cst.CSTVisitor):
 
 
 def _is_type_alias(node: cst.CSTNode) -> bool:
-    """`Rule = A | B`: a union of types changed by an operator is not a mistake of the medicine."""
+    """`Rule = A | B`, `T = TypeVar("T")`: types changed by an operator are no mistake of the medicine."""
+    if matchers.matches(node, matchers.Assign(value=matchers.Call(func=matchers.Name("TypeVar")))):
+        return True
     return (
         isinstance(node, cst.Assign)
         and isinstance(node.targets[0].target, cst.Name)
@@ -260,7 +267,7 @@ def put_in_force(mutant: Mutant) -> None:
     if mutant.within:
         _exchange(_function(module, mutant.within), mutant, code)
     else:
-        _exchange_constants(module, _executed(mutant, code))
+        _exchange_constants(module, _executed(mutant, _without_enumerations(mutant), _enumerations(module)))
 
 
 def _exchange(function: FunctionType, mutant: Mutant, code: CodeType) -> None:
@@ -283,10 +290,27 @@ class _Namespace:
         self.__dict__.update(names)
 
 
-def _executed(mutant: Mutant, code: CodeType) -> dict[str, Any]:
+def _executed(mutant: Mutant, code: CodeType, living: Mapping[str, Any] | None = None) -> dict[str, Any]:
     names = dict.fromkeys(("__builtins__",), __builtins__) | {"__name__": mutant.module, "__file__": str(mutant.path)}
+    names.update(living or {})
     exec(code, names)
     return names
+
+
+def _enumerations(module: ModuleType) -> dict[str, Any]:
+    """The living enumerations of a module: a table made of members of new ones would match nothing at all."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Enum) and value.__module__ == module.__name__
+    }
+
+
+def _without_enumerations(mutant: Mutant) -> CodeType:
+    tree = ast.parse(mutant.source)
+    living = _enumerations(importlib.import_module(mutant.module))
+    tree.body = [item for item in tree.body if not (isinstance(item, ast.ClassDef) and item.name in living)]
+    return compile(tree, str(mutant.path), "exec")
 
 
 def _function(owner: object, dotted: str) -> FunctionType:

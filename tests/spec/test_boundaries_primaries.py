@@ -75,10 +75,18 @@ def test_a_condition_whose_profile_says_primary_cancer(row: dict[str, str]) -> N
     cancer-type/CRC/yes                       | - words
     primary-cancer/PRIMARY/primary            | - words
     secondary-site/liver/metastatic           | - words
+    cancer-type/CRC/history                   | none
+    cancer-type/CRC/in-situ                   | none
+    cancer-type/CRC/not-malignant             | none
+    cancer-type/CRC/support                   | none
+    primary-cancer/HISTORY/history            | none
+    primary-cancer/IN_SITU/in-situ            | none
     effusion/MALIGNANT_EFFUSION/exclude       | none
 """)
 def test_words_alone_make_nothing_but_a_question(row: dict[str, str]) -> None:
-    assert told(condition(row["words"], text_only=True)) == row["primary"]
+    found = condition(row["words"], text_only=True)
+    assert told(found) == row["primary"]
+    assert [primary.note for primary in read_primaries([found], TYPES)] in ([], [""])
 
 
 def test_a_code_goes_before_words() -> None:

@@ -166,6 +166,7 @@ def test_what_could_not_be_retrieved_is_named(kind: Kind) -> None:
     liver 20>24 & 25                |                   | unknown | 2
     liver 20>24 & 25; lung left 20>30 |                 | pass    | 2
     liver 20>24 & 25                | progressive       | pass    | 2
+    liver 20>24 & 25; lung left 20>30 | complete-response | unknown | 2
     liver 20>20 & 21                | stable            | fail    | 2
     liver 20>20 & 21                | complete-response | fail    | 2
     liver 20>20                     | stable            | fail    | 0
@@ -192,6 +193,17 @@ def test_growth_by_days_of_readings_says_so_in_full() -> None:
 def test_what_a_pass_shows() -> None:
     found = progression(record("liver 20>30; lung left 20>20; brain 10>16", statuses=[status("stable")]))
     assert references(found) == [*read("l1", "l3"), "status"]
+
+
+def test_growth_against_a_complete_response_is_a_contradiction_told_in_full() -> None:
+    found = progression(record("liver 20>30", statuses=[status("complete response")]))
+    assert found.outcome.value == "unknown"
+    assert found.reason == (
+        f"1 progressive lesion {PAIR}: liver (20 mm to 30 mm (+10 mm, +50 %))"
+        "; but the disease as a whole is stated as complete response on 2026-11-10: the records contradict each other"
+    )
+    assert references(found) == [*read("l1"), "status"]
+    assert asked(found) == [TABLE, RESPONSE]
 
 
 def test_what_an_open_verdict_shows() -> None:

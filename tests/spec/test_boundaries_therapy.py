@@ -199,6 +199,52 @@ def test_which_drugs_are_for_the_metastasis(row: dict[str, str]) -> None:
     assert counted(given) == (int(row["least"]), int(row["most"]))
 
 
+@pytest.mark.parametrize(
+    ("index", "drugs", "least", "most", "because"),
+    [
+        ("2025", [drug("oxaliplatin", on="2025-03-01")], 0, 1, "the metastasis may be of December"),
+        ("2025", [drug("oxaliplatin", on="2025-12-01")], 1, 1, "30 days before the last day it may be of"),
+        (
+            "2025",
+            [drug("oxaliplatin", on="2024-12-02"), drug("irinotecan", on="2024-12-31")],
+            0,
+            2,
+            "both within 30 days before the first day it may be of",
+        ),
+        (
+            "2025-01-01",
+            [drug("oxaliplatin", on="2024-06-01"), drug("irinotecan", on="2025-01-01", intent="curative")],
+            0,
+            2,
+            "one shortly before, and one to cure that begins on the very day",
+        ),
+        (
+            "2025-01-01",
+            [drug("oxaliplatin", on="2024-06-01"), drug("irinotecan", on="2024-07-10", until="2025-01-01")],
+            0,
+            2,
+            "one shortly before, and one until the very day",
+        ),
+    ],
+)
+def test_what_a_partial_or_shared_day_of_the_metastasis_leaves_open(
+    index: str, drugs: list[object], least: int, most: int, because: str
+) -> None:
+    assert counted(*drugs, index=index) == (least, most), because
+
+
+def test_castration_recorded_together_with_a_drug_of_the_line_is_nothing_new() -> None:
+    given = [
+        drug("docetaxel", on="2025-01-10", until="2025-05-01"),
+        drug("carboplatin", on="2025-01-10", until="2025-12-01"),
+    ]
+    soon = drug("docetaxel+leuprolide", on="2025-06-10")
+    assert counted(*given, soon, types="PROSTATE") == (1, 1)
+    assert counted(*given, soon, types="CRC") == (2, 2)
+    paused = drug("docetaxel+leuprolide", on="2025-09-15")
+    assert counted(*given, paused, types="PROSTATE") == (1, 2)
+
+
 def test_castration_without_a_date_is_no_line_of_prostate_cancer() -> None:
     undated = drug("leuprolide", on=None, of="hormone")
     assert counted(undated, types="PROSTATE") == (0, 0)
