@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -203,3 +204,41 @@ def test_help_has_an_example_for_every_command(capsys) -> None:
     for command in (["evaluate"], ["serve"], ["sandbox"], ["mappings", "check"], ["mappings", "show"]):
         assert call(*command, "--help") == 0
         assert "Example:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("method", ["export", "search"])
+def test_a_server_that_is_down_ends_a_night_as_unreachable(tmp_path, said, monkeypatch, method) -> None:
+    monkeypatch.setenv("CDS_WORK_DIR", str(tmp_path / "work"))
+    store = f"sqlite:///{tmp_path / 'nights.sqlite'}"
+    assert call("screen", "http://127.0.0.1:1/fhir", "--method", method, "--db", store) == 4
+    assert "the connection failed" in said()
+
+
+def test_a_list_without_a_folder_is_told_before_the_run(tmp_path, said) -> None:
+    out = tmp_path / "nowhere" / "list.csv"
+    assert call("screen", tmp_path, "--out", out) == 2
+    assert said() == f"cds-service: --out {out}: there is no folder {out.parent}; make it first\n"
+
+
+def test_one_file_is_no_population(tmp_path, said, monkeypatch) -> None:
+    monkeypatch.setenv("CDS_WORK_DIR", str(tmp_path / "work"))
+    path = written(tmp_path, "all.ndjson", json.dumps(PATIENT))
+    assert call("screen", path, "--db", f"sqlite:///{tmp_path / 'nights.sqlite'}") == 3
+    assert "this is a file; a folder of NDJSON is screened, one file is for 'evaluate'" in said()
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(said) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert call("serve", "--port", port) == 2
+    told = said()
+    assert f"port {port} on 127.0.0.1 cannot be opened" in told
+    assert told.endswith("choose another with --port\n")
+    assert len(told.splitlines()) == 1
+
+
+def test_a_file_of_clients_that_is_not_there_is_named(tmp_path, said, monkeypatch) -> None:
+    path = tmp_path / "clients.yaml"
+    monkeypatch.setenv("CDS_TRUSTED_CLIENTS", str(path))
+    assert call("serve", "--port", "0") in (2, 3)
+    assert f"there is no such file ({path})" in said()
