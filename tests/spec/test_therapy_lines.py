@@ -222,7 +222,7 @@ def test_a_supportive_drug_does_not_explain_a_chemotherapy() -> None:
     assert counted(instilled, procedure(CHEMOTHERAPY, on="2025-03-10")) == (0, 0)
 
 
-@pytest.mark.parametrize("of", ["hormone", "androgen-pathway"])
+@pytest.mark.parametrize("of", ["hormone", "androgen-pathway", "hormone+androgen-pathway"])
 def test_a_hormonal_drug_explains_endocrine_therapy_and_no_chemotherapy(of: str) -> None:
     sure = drug("oxaliplatin", on="2025-01-10")
     tablets = drug("letrozole", on="2025-01-10", of=of, ongoing=True, source="statement")

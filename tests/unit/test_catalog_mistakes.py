@@ -168,7 +168,7 @@ def test_an_unknown_site_is_told_with_those_there_are(folder: Path) -> None:
 
 def test_a_missing_file_is_told(folder: Path) -> None:
     (folder / "analytes.yaml").unlink()
-    assert any(mistake.startswith("analytes.yaml:1: cannot be read") for mistake in check(folder))
+    assert any(mistake.startswith("analytes.yaml:1: there is no such file") for mistake in check(folder))
 
 
 def test_the_mappings_as_they_stand_have_no_mistake() -> None:
