@@ -32,8 +32,7 @@ def judge_no_condition(rule: NoActiveCondition, case: Case, as_of: AsOf) -> Find
     if gap is not None:
         missing = (Missing(rule.concept.replace("-", " "), "the problem list"),)
         return Finding(Outcome.UNKNOWN, f"Not retrieved: {gap}", Basis.NO_RECORD, missing=missing)
-    said = [_say(rule, condition) for condition in case.conditions_of(rule.concept)]
-    known = [item for item in said if item is not None]
+    known = [_say(rule, condition) for condition in case.conditions_of(rule.concept)]
     if not known:
         return Finding(Outcome.PASS, "Nothing of the kind is recorded", Basis.NO_RECORD)
     gravest = max(_WEIGHT[item.outcome] for item in known)
@@ -43,11 +42,8 @@ def judge_no_condition(rule: NoActiveCondition, case: Case, as_of: AsOf) -> Find
     return Finding(deciding[0].outcome, reason, evidence=evidence)
 
 
-def _say(rule: NoActiveCondition, condition: Condition) -> _Said | None:
-    rows = of_concept(condition.meanings, rule.concept)
-    if not rows:
-        return None
-    weighed = [_weigh(rule, condition, row) for row in rows]
+def _say(rule: NoActiveCondition, condition: Condition) -> _Said:
+    weighed = [_weigh(rule, condition, row) for row in of_concept(condition.meanings, rule.concept)]
     return max(weighed, key=lambda item: _WEIGHT[item.outcome])
 
 
